@@ -1,0 +1,101 @@
+# Everything a person or CI does with this checkout. `make help` lists it.
+# Needs git, make and Python 3.11 or later; everything else is prepared below .cache/, which may be deleted at any time.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.cache/venv
+COLLECTIONS := $(CURDIR)/.cache/collections
+
+export PATH := $(VENV)/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_COLLECTIONS_PATH := $(COLLECTIONS)
+export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+export PYTHONDONTWRITEBYTECODE := 1
+
+TEST_STEPS := lint types unit sanity molecule fidelity compat
+LINTERS := lint-python lint-yaml lint-shell lint-tree lint-argument-specs lint-changelog lint-ansible
+SCENARIOS ?= --all
+
+.PHONY: $(LINTERS) help demo clean test lint format types unit sanity molecule fidelity bench compat images environment-demo environment-dev
+
+help: ## This list
+	@printf 'usage: make TARGET\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nVariables: PYTHON=python3.13 (which interpreter), SCENARIOS="--scenario-name provision" (for molecule),\n'
+	@printf '           LAB_IMAGES=upstream (the published images instead of the lab'"'"'s own)\n'
+
+demo: environment-demo ## A whole Postiz + Temporal stack on this machine, with the proof that it publishes
+	@tests/lab/lab demo
+
+clean: ## Remove the lab: containers, volumes, networks (keeps images and .cache, and says so)
+	@if [ -x $(VENV)/bin/python ]; then tests/lab/lab clean; else echo 'Nothing to remove: there is no .cache/venv here.'; fi
+
+images: environment-demo ## Build the lab's images that are missing
+	@tests/lab/lab images
+
+test: environment-dev ## Everything that CI runs, cheapest first
+	@python tests/tools/steps.py $(TEST_STEPS)
+
+lint: environment-dev ## Style and consistency: ruff, yamllint, shellcheck, ansible-lint, changelog, argument specs, the tree
+	@$(MAKE) --no-print-directory --keep-going $(LINTERS)
+
+lint-python:
+	ruff check --output-format concise
+	ruff format --check --quiet
+
+lint-yaml:
+	yamllint --strict .
+
+lint-shell:
+	shellcheck $$(python tests/tools/shell_files.py)
+
+lint-tree:
+	python tests/tools/check_tree.py
+
+lint-argument-specs:
+	python tests/tools/check_argument_specs.py
+
+lint-changelog:
+	antsibull-changelog lint
+
+lint-ansible:
+	ansible-lint
+
+format: environment-dev ## Let ruff put the Python files in shape
+	ruff check --fix
+	ruff format
+
+types: environment-dev ## mypy --strict
+	mypy -p ansible_collections.selfhost.postiz.plugins.module_utils
+	mypy -p labkit
+
+unit: environment-dev ## Unit tests
+	cd $(COLLECTIONS)/ansible_collections/selfhost/postiz && PYTHONPATH=$(COLLECTIONS) pytest -q tests/unit
+
+sanity: environment-dev ## ansible-test sanity, in .cache/sanity
+	python tests/tools/sanity.py
+
+molecule: environment-dev ## Molecule scenarios on the lab
+	tests/lab/lab images
+	molecule test $(SCENARIOS)
+
+fidelity: environment-dev ## The facts that the collection relies on, checked on the lab
+	pytest -q tests/lab/test_fidelity.py
+
+bench: environment-dev ## Timings of this machine
+	pytest -q -s tests/bench
+
+compat: environment-dev ## The oldest and the newest supported ansible-core against the lab
+	tests/lab/lab images postiz-lab/ansible:trixie
+	tests/lab/lab up
+	python tests/tools/compat.py
+
+environment-demo:
+	@$(PYTHON) tests/tools/environment.py demo
+
+environment-dev:
+	@$(PYTHON) tests/tools/environment.py dev

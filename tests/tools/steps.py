@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Run make targets one after the other, cheapest first, and close with a table and one line of counts.
+
+A failing step does not stop the next one: a run of CI tells everything that is wrong. Tests that pytest (or Molecule's
+verifier) counted are counted one by one; any other step counts as one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+PYTEST_LINE = re.compile(
+    r"^=* ?((?:\d+ (?:passed|failed|errors?|skipped|xfailed|xpassed|warnings?|deselected)[, ]*)+) in [\d.]+s"
+)
+COUNT = re.compile(r"(\d+) (passed|failed|error|skipped)")
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One step: how it ended, after how long, and what was counted in it."""
+
+    name: str
+    succeeded: bool
+    seconds: float
+    passed: int
+    failed: int
+    skipped: int
+
+
+def counts(line: str) -> dict[str, int]:
+    """The numbers of a closing line of pytest; empty for any other line."""
+    match = PYTEST_LINE.match(ANSI.sub("", line))
+    if not match:
+        return {}
+    return {word: int(number) for number, word in COUNT.findall(match.group(1))}
+
+
+def run_step(name: str) -> Outcome:
+    """Run one target with its output passed on as it comes."""
+    print(f"\n=== {name} ===", flush=True)
+    since = time.monotonic()
+    passed = failed = skipped = 0
+    command = ["make", "--no-print-directory", name]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as make:
+        assert make.stdout is not None
+        for line in make.stdout:
+            print(line, end="", flush=True)
+            found = counts(line)
+            passed += found.get("passed", 0)
+            failed += found.get("failed", 0) + found.get("error", 0)
+            skipped += found.get("skipped", 0)
+    succeeded = make.returncode == 0
+    if succeeded and not passed:
+        passed = 1
+    if not succeeded and not failed:
+        failed = 1
+    seconds = time.monotonic() - since
+    print(f"=== {name}: {'passed' if succeeded else 'FAILED'} in {seconds:.0f} s ===", flush=True)
+    return Outcome(name, succeeded, seconds, passed, failed, skipped)
+
+
+def main() -> int:
+    """Exit code 0 only when every step succeeded."""
+    os.environ.setdefault("PY_COLORS", "0")
+    outcomes = [run_step(name) for name in sys.argv[1:]]
+    print("\nstep            result   seconds   passed   failed  skipped")
+    for one in outcomes:
+        result = "passed" if one.succeeded else "FAILED"
+        print(f"{one.name:<15} {result:<8} {one.seconds:>7.0f} {one.passed:>8} {one.failed:>8} {one.skipped:>8}")
+    total = sum(one.seconds for one in outcomes)
+    skipped = sum(one.skipped for one in outcomes)
+    tail = f", {skipped} skipped" if skipped else ""
+    passed, failed = sum(one.passed for one in outcomes), sum(one.failed for one in outcomes)
+    print(f"{passed} passed, {failed} failed{tail} in {total:.0f} s")
+    return 0 if all(one.succeeded for one in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

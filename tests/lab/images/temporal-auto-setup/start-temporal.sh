@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+set -euo pipefail
+exec temporal-server --env docker --allow-no-auth start

@@ -1,0 +1,73 @@
+"""What the lab builds: tools (downloaded or compiled in a builder container) and images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+BUILDER = "postiz-lab/builder:bookworm"
+BASE = "postiz-lab/base:bookworm"
+NODE = "postiz-lab/node:22"
+NODE_BUILDER = "postiz-lab/builder-node:22"
+JAVA = "postiz-lab/java:17"
+JAVA_BUILDER = "postiz-lab/builder-java:17"
+ADMIN_TOOLS = "postiz-lab/temporal-admin-tools:1.28.1"
+POSTIZ_RELEASES = ("v1", "v2", "broken-backend", "broken-workers", "broken-schema", "broken-crash")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A folder of artefacts: ``folder/fetch.sh`` run in ``image`` writes them into $OUT."""
+
+    name: str
+    image: str
+    folder: str
+    doing: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image: ``folder/Dockerfile`` with its files, the tools' folders beside them, and parents."""
+
+    name: str
+    folder: str
+    parents: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+TOOLS = (
+    Tool("node", BUILDER, "node/fetch", "fetching Node.js"),
+    Tool("go-tools", BUILDER, "go-tools", "compiling Temporal server, CLI and UI"),
+    Tool("postgres-17", BUILDER, "postgres/fetch", "fetching PostgreSQL 17", ("17",)),
+    Tool("postgres-16", NODE_BUILDER, "postgres/fetch", "fetching PostgreSQL 16", ("16",)),
+    Tool("elasticsearch", JAVA_BUILDER, "elasticsearch/fetch", "fetching Elasticsearch"),
+    Tool("spotlight", NODE_BUILDER, "spotlight/fetch", "installing Spotlight"),
+    Tool("postiz-app", NODE_BUILDER, "postiz/fetch", "installing Postiz' packages"),
+)
+
+IMAGES = (
+    Image(BASE, "base"),
+    Image(BUILDER, "builder", (BASE,)),
+    Image(NODE, "node", (BASE,), ("node",)),
+    Image(NODE_BUILDER, "builder-node", (BUILDER,), ("node",)),
+    Image("postiz-lab/postgres:17", "postgres", (BASE,), ("postgres-17",), {"MAJOR": "17"}),
+    Image("postiz-lab/postgres:16", "postgres", (BASE,), ("postgres-16",), {"MAJOR": "16"}),
+    Image("postiz-lab/redis:7", "redis", (BASE,)),
+    Image(JAVA, "java", (BASE,)),
+    Image(JAVA_BUILDER, "builder-java", (JAVA,)),
+    Image("postiz-lab/elasticsearch:7.17.27", "elasticsearch", (JAVA,), ("elasticsearch",)),
+    Image(ADMIN_TOOLS, "temporal-admin-tools", (BASE,), ("go-tools", "postgres-16")),
+    Image("postiz-lab/temporal-auto-setup:1.28.1", "temporal-auto-setup", (BASE,), ("go-tools",)),
+    Image("postiz-lab/temporal-ui:2.34.0", "temporal-ui", (BASE,), ("go-tools",)),
+    Image("postiz-lab/spotlight:4.11.8", "spotlight", (NODE,), ("spotlight",)),
+    Image("postiz-lab/social:1", "social", (NODE,)),
+    *(
+        Image(f"postiz-lab/postiz:{release}", "postiz", (NODE,), ("postiz-app",), {"RELEASE": release})
+        for release in POSTIZ_RELEASES
+    ),
+)
+
+BUILD_ONLY = frozenset({BUILDER, NODE_BUILDER, JAVA, JAVA_BUILDER})
+SHIPPED = tuple(image.name for image in IMAGES if image.name not in BUILD_ONLY)
+"""What ``lab images`` builds when no name is given; the others follow as parents."""

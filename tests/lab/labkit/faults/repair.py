@@ -1,0 +1,70 @@
+"""What several faults break or heal alike."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+
+from labkit import pm2
+from labkit.errors import LabError
+from labkit.stack import Stack
+from labkit.temporal import Temporal
+from labkit.waiting import wait_for
+
+BOOT_SECONDS = 180.0
+API_BODY = "App is running!"
+
+
+def api_status(stack: Stack) -> int:
+    """HTTP status of ``/api/``; 0 where nothing answers."""
+    try:
+        with urllib.request.urlopen(f"{stack.url()}/api/", timeout=5) as answer:
+            return int(answer.status) if answer.read().decode() == API_BODY else 0
+    except urllib.error.HTTPError as error:
+        return error.code
+    except (OSError, LabError):
+        return 0
+
+
+def works(stack: Stack) -> bool:
+    """Whether the API answers and this container's own worker polls ``main``."""
+    if api_status(stack) != 200:
+        return False
+    try:
+        return bool(Temporal(stack).fresh_pollers(seconds=60))
+    except LabError:
+        return False
+
+
+def wait_works(stack: Stack, seconds: float = BOOT_SECONDS) -> None:
+    """Wait until Postiz serves and polls."""
+    wait_for("Postiz serving and polling", lambda: works(stack), seconds, pause=1)
+
+
+def start_service(stack: Stack, service: str) -> None:
+    """Start a stopped service and wait for its health check."""
+    container = stack.container(service)
+    if container.status == "paused":
+        container.unpause()
+    elif container.status != "running":
+        container.start()
+    stack.wait_healthy(service)
+
+
+def restart_postiz(stack: Stack) -> None:
+    """A new set of processes in the same container, the way that leaves no ghosts, until work flows."""
+    stack.container("postiz").restart(timeout=30)
+    wait_works(stack)
+
+
+def end_group(stack: Stack, group: int) -> None:
+    """Kill a process group of the Postiz container."""
+    stack.run("postiz", "sh", "-c", f"kill -KILL -- -{group}", check=False)
+
+
+def start_afresh(stack: Stack, app: str) -> None:
+    """End every process of an app, those that PM2 lost too, then have PM2 start it."""
+    stack.run("postiz", "pm2", "stop", app)
+    for process in pm2.workers(pm2.processes(stack), app):
+        end_group(stack, process.group)
+    stack.run("postiz", "pm2", "start", app)

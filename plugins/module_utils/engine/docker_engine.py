@@ -1,0 +1,165 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The engine adapter on the `docker` SDK."""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import contextmanager
+from typing import Any, Iterator, List, Mapping, Optional, Tuple
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
+    Container,
+    ContainerDetail,
+    Engine,
+    EngineInfo,
+    ImageConfig,
+    Mount,
+    PublishedPort,
+    Volume,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
+    EngineFailed,
+    EnginePermissionDenied,
+    EngineUnreachable,
+    LibraryMissing,
+)
+
+try:
+    import docker
+    import docker.errors
+    from requests.exceptions import RequestException
+except ImportError:
+    DOCKER_IMPORT_ERROR: Optional[str] = traceback.format_exc()
+else:
+    DOCKER_IMPORT_ERROR = None
+
+# A loaded host may take long to list its containers.
+TIMEOUT_SECONDS = 60
+
+
+def connect() -> Engine:
+    """Connect to the engine that DOCKER_HOST names, or to the local socket.
+
+    Raises LibraryMissing, EnginePermissionDenied or EngineUnreachable.
+    """
+    if DOCKER_IMPORT_ERROR is not None:
+        raise LibraryMissing("docker", DOCKER_IMPORT_ERROR)
+    try:
+        settings = docker.utils.kwargs_from_env()
+        return DockerEngine(docker.APIClient(version="auto", timeout=TIMEOUT_SECONDS, **settings))
+    except (docker.errors.DockerException, RequestException, OSError) as problem:
+        if "Permission denied" in str(problem):
+            raise EnginePermissionDenied(
+                "The Docker Engine's socket refuses this user.",
+                "run with become: true, or add the user to the group docker.",
+            ) from problem
+        raise EngineUnreachable(
+            f"No Docker Engine answers: {problem}.",
+            "install the engine and start it (Debian: apt install docker.io; systemctl start docker), "
+            "or set DOCKER_HOST to the engine that is meant.",
+        ) from problem
+
+
+@contextmanager
+def _asking(question: str) -> Iterator[None]:
+    try:
+        yield
+    except (docker.errors.DockerException, RequestException) as problem:
+        raise EngineFailed(f"The engine could not {question}: {problem}.", "look at the engine's own log.") from problem
+
+
+class DockerEngine(Engine):
+    """See `Engine`."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def info(self) -> EngineInfo:
+        with _asking("describe itself"):
+            version = self._client.version()
+            info = self._client.info()
+        return EngineInfo(
+            version=version.get("Version", ""),
+            api_version=version.get("ApiVersion", ""),
+            architecture=info.get("Architecture", ""),
+            memory_bytes=info.get("MemTotal", 0),
+            root_directory=info.get("DockerRootDir", ""),
+        )
+
+    def containers(self) -> Tuple[Container, ...]:
+        with _asking("list its containers"):
+            return tuple(_container(entry) for entry in self._client.containers(all=True))
+
+    def detail(self, identifier: str) -> ContainerDetail:
+        with _asking("inspect a container"):
+            return _detail(self._client.inspect_container(identifier))
+
+    def log_tail(self, identifier: str, lines: int) -> str:
+        with _asking("read a container's log"):
+            raw: bytes = self._client.logs(identifier, tail=lines, stdout=True, stderr=True)
+        return raw.decode("utf-8", "replace")
+
+    def volumes(self) -> Tuple[Volume, ...]:
+        with _asking("list its volumes"):
+            entries = self._client.volumes().get("Volumes") or []
+        return tuple(Volume(entry["Name"], entry.get("Labels") or {}) for entry in entries)
+
+    def image(self, name: str) -> Optional[ImageConfig]:
+        with _asking("inspect an image"):
+            try:
+                entry = self._client.inspect_image(name)
+            except docker.errors.NotFound:
+                return None
+        config = entry.get("Config") or {}
+        return ImageConfig(entry.get("Id", ""), tuple(config.get("Entrypoint") or ()), tuple(config.get("Cmd") or ()))
+
+    def pull_obstacle(self, name: str) -> Optional[str]:
+        try:
+            self._client.inspect_distribution(name)
+        except (docker.errors.DockerException, RequestException) as problem:
+            return str(getattr(problem, "explanation", None) or problem)
+        return None
+
+
+def _container(entry: Mapping[str, Any]) -> Container:
+    return Container(
+        identifier=entry["Id"],
+        name=(entry.get("Names") or ["/"])[0].lstrip("/"),
+        image=entry.get("Image", ""),
+        state=entry.get("State", ""),
+        status=entry.get("Status", ""),
+        labels=entry.get("Labels") or {},
+        ports=tuple(_ports(entry.get("Ports") or [])),
+        mounts=tuple(
+            Mount(mount.get("Type", ""), mount.get("Name", ""), mount.get("Destination", ""))
+            for mount in entry.get("Mounts") or []
+        ),
+    )
+
+
+def _ports(entries: List[Mapping[str, Any]]) -> Iterator[PublishedPort]:
+    for entry in entries:
+        if entry.get("PublicPort"):
+            yield PublishedPort(entry.get("IP", ""), entry["PublicPort"], entry.get("PrivatePort", 0))
+
+
+def _detail(entry: Mapping[str, Any]) -> ContainerDetail:
+    state = entry.get("State") or {}
+    health = state.get("Health") or {}
+    probes = health.get("Log") or []
+    pairs = (pair.partition("=") for pair in (entry.get("Config") or {}).get("Env") or [])
+    networks = ((entry.get("NetworkSettings") or {}).get("Networks") or {}).values()
+    return ContainerDetail(
+        environment={name: value for name, _separator, value in pairs},
+        health=health.get("Status", ""),
+        health_output=(probes[-1].get("Output") or "").strip() if probes else "",
+        exit_code=state.get("ExitCode", 0),
+        restarts=entry.get("RestartCount", 0),
+        oom_killed=bool(state.get("OOMKilled")),
+        started_at=state.get("StartedAt", ""),
+        error=state.get("Error", ""),
+        address=next((network["IPAddress"] for network in networks if network.get("IPAddress")), ""),
+    )

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Snapshots of what a Docker Engine reports, and the adapter's interface. No I/O here."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Mapping, Optional, Tuple
+
+LABEL_PROJECT = "com.docker.compose.project"
+LABEL_SERVICE = "com.docker.compose.service"
+LABEL_DIRECTORY = "com.docker.compose.project.working_dir"
+LABEL_ONE_OFF = "com.docker.compose.oneoff"
+LABEL_VOLUME = "com.docker.compose.volume"
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """`memory_bytes` is the memory of the machine that runs the engine."""
+
+    version: str
+    api_version: str
+    architecture: str
+    memory_bytes: int
+    root_directory: str
+
+
+@dataclass(frozen=True)
+class PublishedPort:
+    """A container port that is published on the host."""
+
+    address: str
+    port: int
+    container_port: int
+
+
+@dataclass(frozen=True)
+class Mount:
+    """`name` is a volume's name, empty for bind mounts."""
+
+    kind: str
+    name: str
+    destination: str
+
+    @property
+    def anonymous(self) -> bool:
+        """Docker names anonymous volumes with 64 hexadecimal digits."""
+        return self.kind == "volume" and len(self.name) == 64 and all(c in "0123456789abcdef" for c in self.name)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container as the engine's list shows it; `state` is created, running, exited …"""
+
+    identifier: str
+    name: str
+    image: str
+    state: str
+    status: str
+    labels: Mapping[str, str]
+    ports: Tuple[PublishedPort, ...]
+    mounts: Tuple[Mount, ...]
+
+    @property
+    def project(self) -> str:
+        """Compose project, empty for containers that Compose did not make."""
+        return self.labels.get(LABEL_PROJECT, "")
+
+    @property
+    def service(self) -> str:
+        """Compose service."""
+        return self.labels.get(LABEL_SERVICE, "")
+
+    @property
+    def directory(self) -> str:
+        """Directory of the Compose project."""
+        return self.labels.get(LABEL_DIRECTORY, "")
+
+    @property
+    def one_off(self) -> bool:
+        """Made by `docker compose run`, so no part of the stack."""
+        return self.labels.get(LABEL_ONE_OFF, "False") == "True"
+
+
+@dataclass(frozen=True)
+class ContainerDetail:
+    """What only an inspection shows. `health` is empty without a health check; times are ISO 8601 UTC."""
+
+    environment: Mapping[str, str]
+    health: str
+    health_output: str
+    exit_code: int
+    restarts: int
+    oom_killed: bool
+    started_at: str
+    error: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A named volume."""
+
+    name: str
+    labels: Mapping[str, str]
+
+    @property
+    def project(self) -> str:
+        """Compose project that made it."""
+        return self.labels.get(LABEL_PROJECT, "")
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """What an image starts when nothing overrides it."""
+
+    identifier: str
+    entrypoint: Tuple[str, ...]
+    command: Tuple[str, ...]
+
+
+class Engine(ABC):
+    """Everything that the collection asks an engine. All methods only read; all raise `StackError`."""
+
+    @abstractmethod
+    def info(self) -> EngineInfo:
+        """Version and size of the engine."""
+
+    @abstractmethod
+    def containers(self) -> Tuple[Container, ...]:
+        """All containers, of all projects, also stopped ones."""
+
+    @abstractmethod
+    def detail(self, identifier: str) -> ContainerDetail:
+        """Inspection of one container."""
+
+    @abstractmethod
+    def log_tail(self, identifier: str, lines: int) -> str:
+        """The last lines of a container's log, stdout and stderr mixed."""
+
+    @abstractmethod
+    def volumes(self) -> Tuple[Volume, ...]:
+        """All named volumes."""
+
+    @abstractmethod
+    def image(self, name: str) -> Optional[ImageConfig]:
+        """An image on the host, or None."""
+
+    @abstractmethod
+    def pull_obstacle(self, name: str) -> Optional[str]:
+        """Why the registry would not give this image, or None if it would."""

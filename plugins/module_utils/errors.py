@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Typed errors of the collection; `boundary.run` is the one place that turns them into a module failure."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, describe
+
+
+class StackError(Exception):
+    """A failure that a person can act on."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} Remedy: {self.remedy}"
+
+
+class LibraryMissing(StackError):
+    """A Python library that the host needs cannot be imported."""
+
+    def __init__(self, library: str, trace: str) -> None:
+        super().__init__(
+            f"The Python library {library} cannot be imported by this host's Ansible interpreter.",
+            f"Install it (Debian: python3-{library.lower()}), or let the role selfhost.postiz.stack do it.",
+        )
+        self.library = library
+        self.trace = trace
+
+
+class EngineUnreachable(StackError):
+    """No Docker Engine answers."""
+
+
+class EnginePermissionDenied(StackError):
+    """A Docker Engine is there, and this user may not talk to it."""
+
+
+class EngineFailed(StackError):
+    """The engine answered with an error."""
+
+
+class Refused(StackError):
+    """The judges found reasons not to go on; nothing was changed."""
+
+    def __init__(self, findings: Tuple[Finding, ...]) -> None:
+        super().__init__(describe(findings), "see each finding.")
+        self.findings = findings
+
+    def __str__(self) -> str:
+        return self.message

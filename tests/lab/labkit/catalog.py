@@ -10,6 +10,7 @@ NODE = "postiz-lab/node:22"
 NODE_BUILDER = "postiz-lab/builder-node:22"
 JAVA = "postiz-lab/java:17"
 JAVA_BUILDER = "postiz-lab/builder-java:17"
+ANSIBLE = "postiz-lab/ansible:trixie"
 ADMIN_TOOLS = "postiz-lab/temporal-admin-tools:1.28.1"
 POSTIZ_RELEASES = ("v1", "v2", "broken-backend", "broken-workers", "broken-schema", "broken-crash")
 
@@ -49,6 +50,7 @@ TOOLS = (
 IMAGES = (
     Image(BASE, "base"),
     Image(BUILDER, "builder", (BASE,)),
+    Image(ANSIBLE, "ansible", (BASE,)),
     Image(NODE, "node", (BASE,), ("node",)),
     Image(NODE_BUILDER, "builder-node", (BUILDER,), ("node",)),
     Image("postiz-lab/postgres:17", "postgres", (BASE,), ("postgres-17",), {"MAJOR": "17"}),
@@ -68,6 +70,6 @@ IMAGES = (
     ),
 )
 
-BUILD_ONLY = frozenset({BUILDER, NODE_BUILDER, JAVA, JAVA_BUILDER})
+BUILD_ONLY = frozenset({ANSIBLE, BUILDER, NODE_BUILDER, JAVA, JAVA_BUILDER})
 SHIPPED = tuple(image.name for image in IMAGES if image.name not in BUILD_ONLY)
 """What ``lab images`` builds when no name is given; the others follow as parents."""

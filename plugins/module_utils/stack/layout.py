@@ -1,0 +1,158 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of a stack: what they shall contain, and how the change is shown without a secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import asdict, dataclass, field
+from typing import Callable, Dict, List, Mapping, Optional, Tuple
+from urllib.parse import quote
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import ImageConfig
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack import envfile, transaction
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import StackParameters
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secret_sources import RECORD, Kept
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import (
+    POSTGRES_PASSWORD,
+    Fingerprint,
+    SecretEvidence,
+    choose,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.transaction import FileChange, WantedFile
+
+COMPOSE_FILE = "compose.yaml"
+ENTRYPOINT_MARK = "@IMAGE_ENTRYPOINT@"
+COMMAND_MARK = "@IMAGE_COMMAND@"
+
+# Prefix of the user's variables in .env: Compose prefers the caller's environment, where OPENAI_API_KEY may be set.
+ENVIRONMENT_PREFIX = "STACK_ENV_"
+
+
+@dataclass(frozen=True)
+class LayoutParameters:
+    """`compose` contains the marks instead of the image's entrypoint and command; `files` are more files by path."""
+
+    stack: StackParameters
+    compose: str
+    dynamic_config: str
+    boot_guard_files: Mapping[str, str] = field(repr=False)
+
+
+def wanted_files(
+    wanted: LayoutParameters, kept: Kept, evidence: Tuple[SecretEvidence, ...], image: Optional[ImageConfig]
+) -> Tuple[WantedFile, ...]:
+    """Every file, `.env` first: an interrupted placement must never lose a new secret."""
+    chosen = {item.kind.env_file_name: choose(item) for item in evidence}
+    return (
+        WantedFile(".env", envfile.render(_env(wanted.stack, chosen)), 0o600, secret=True),
+        WantedFile(RECORD, _record(wanted.stack.project, kept, evidence, chosen), 0o600, secret=True),
+        WantedFile(os.path.join("dynamicconfig", "development-sql.yaml"), wanted.dynamic_config, 0o644),
+        *(
+            WantedFile(os.path.join("boot-guard", name), content, 0o755 if name.endswith(".sh") else 0o644)
+            for name, content in sorted(wanted.boot_guard_files.items())
+        ),
+        WantedFile(COMPOSE_FILE, compose_text(wanted.compose, image), 0o644),
+    )
+
+
+def compose_text(template: str, image: Optional[ImageConfig]) -> str:
+    """The compose file, with the image's own entrypoint and command in the places of the marks."""
+    if image is None:
+        return template
+    return template.replace(ENTRYPOINT_MARK, _words(image.entrypoint)).replace(COMMAND_MARK, _words(image.command))
+
+
+def _words(words: Tuple[str, ...]) -> str:
+    """Items of a YAML flow sequence; `$` is doubled because Compose interpolates."""
+    return ", ".join(json.dumps(word.replace("$", "$$")) for word in words)
+
+
+def _env(stack: StackParameters, chosen: Mapping[str, str]) -> Dict[str, str]:
+    password = quote(chosen[POSTGRES_PASSWORD.env_file_name], safe="")
+    url = f"postgresql://{POSTGRES_PASSWORD.user}:{password}@{POSTGRES_PASSWORD.service}:5432/{POSTGRES_PASSWORD.database}"
+    extra = {ENVIRONMENT_PREFIX + name: value for name, value in sorted(stack.environment.items())}
+    return {**chosen, "STACK_DATABASE_URL": url, **extra}
+
+
+def _record(project: str, kept: Kept, evidence: Tuple[SecretEvidence, ...], chosen: Mapping[str, str]) -> str:
+    fingerprints = {}
+    for item in evidence:
+        secret = chosen[item.kind.env_file_name]
+        former = kept.fingerprints.get(item.kind.option)
+        fingerprints[item.kind.option] = asdict(former if former and item.recorded else Fingerprint.of(secret))
+    return json.dumps({"project": project, "fingerprints": fingerprints}, indent=2, sort_keys=True) + "\n"
+
+
+def differences(changes: Tuple[FileChange, ...]) -> List[Dict[str, str]]:
+    """One `diff` entry for each file."""
+    return [
+        {
+            "before_header": change.wanted.path,
+            "after_header": change.wanted.path,
+            "before": _shown(change, change.before, change.old_mode),
+            "after": _shown(change, change.wanted.content, change.wanted.mode),
+        }
+        for change in changes
+    ]
+
+
+def _shown(change: FileChange, content: Optional[str], mode: Optional[int]) -> str:
+    if content is None:
+        return ""
+    heading = "" if change.old_mode in (None, change.wanted.mode) else f"mode: {mode or 0:04o}\n"
+    if not change.wanted.secret:
+        return heading + content
+    if change.wanted.path == ".env":
+        return heading + _names_only(content, change)
+    return heading + "<fingerprints of secrets>\n"
+
+
+def _names_only(content: str, change: FileChange) -> str:
+    """Each name with a word about its value: which ones change, never what they are."""
+    try:
+        before = envfile.parse(change.before or "")
+    except envfile.MalformedEnvFile:
+        before = {}
+    wanted = envfile.parse(change.wanted.content)
+    shown = envfile.parse(content) if content == change.wanted.content else before
+    lines = []
+    for name in shown:
+        same = before.get(name) == wanted.get(name)
+        lines.append(f"{name}=<secret{'' if same else ', old' if shown is before else ', new'}>\n")
+    return "".join(lines)
+
+
+def validator(directory: str) -> Callable[[Mapping[str, str]], None]:
+    """A check of staged files by Compose itself; raises StackError with Compose's own words."""
+
+    def validate(staged: Mapping[str, str]) -> None:
+        compose = staged.get(COMPOSE_FILE, os.path.join(directory, COMPOSE_FILE))
+        env = staged.get(".env", os.path.join(directory, ".env"))
+        command = ["docker", "compose", "--project-directory", directory, "--env-file", env, "-f", compose]
+        answer = subprocess.run([*command, "config", "--quiet"], capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            raise StackError(
+                f"Compose refuses the new compose file, so the old one stays: {answer.stderr.strip()}.",
+                "correct the variable that it names.",
+            )
+
+    return validate
+
+
+def place(directory: str, changes: Tuple[FileChange, ...], validate: Callable[[Mapping[str, str]], None]) -> None:
+    """Stage, validate, then place all files; a refusal leaves everything as it was."""
+    os.makedirs(os.path.join(directory, "state"), mode=0o755, exist_ok=True)
+    transaction.finish_interrupted(directory)
+    staged = transaction.stage(directory, tuple(change.wanted for change in changes))
+    try:
+        validate(staged)
+    except Exception:
+        transaction.discard(directory)
+        raise
+    transaction.commit(directory, staged)

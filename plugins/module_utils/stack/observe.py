@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Look at a host for the preflight. The only I/O of the preflight; nothing is changed."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, Optional, Tuple
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EnginePermissionDenied, EngineUnreachable
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack import host
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters, WantedPort
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import EngineState, HostSnapshot
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secret_sources import (
+    EngineSources,
+    from_files,
+    read_kept,
+    with_engine,
+)
+
+_ANY_ADDRESS = ("0.0.0.0", "::", "")
+
+
+def observe(wanted: PreflightParameters) -> HostSnapshot:
+    """Raises LibraryMissing; an engine that does not answer is part of the snapshot."""
+    problem = None
+    state = None
+    kept = read_kept(wanted.stack.directory)
+    secrets = from_files(wanted.stack, kept)
+    try:
+        engine = connect()
+    except (EngineUnreachable, EnginePermissionDenied) as caught:
+        problem = caught
+    else:
+        state = _engine_state(engine, wanted)
+        secrets = with_engine(secrets, wanted.stack.project, EngineSources(engine, state.containers, state.volumes))
+    return HostSnapshot(
+        engine=state,
+        engine_problem=problem,
+        compose_version=host.compose_version(),
+        free_bytes=_free(wanted, state),
+        port_obstacles=dict(_port_obstacles(wanted, state.containers if state else ())),
+        env_file_problem=kept.problem,
+        recorded_project=kept.project,
+        secrets=secrets,
+    )
+
+
+def _engine_state(engine: Engine, wanted: PreflightParameters) -> EngineState:
+    found = {name: engine.image(name) for name in wanted.images}
+    missing = tuple(name for name, image in found.items() if image is None)
+    obstacles = {name: engine.pull_obstacle(name) for name in missing} if wanted.pull != "never" else {}
+    return EngineState(
+        info=engine.info(),
+        containers=engine.containers(),
+        volumes=engine.volumes(),
+        postiz_image=found.get(wanted.stack.postiz_image),
+        missing_images=missing,
+        pull_obstacles={name: obstacle for name, obstacle in obstacles.items() if obstacle},
+    )
+
+
+def _free(wanted: PreflightParameters, state: Optional[EngineState]) -> Dict[str, int]:
+    paths = [wanted.stack.directory, *([state.info.root_directory] if state else [])]
+    measured = {path: host.free_bytes(path) for path in paths if path}
+    return {path: free for path, free in measured.items() if free is not None}
+
+
+def _port_obstacles(
+    wanted: PreflightParameters, containers: Tuple[Container, ...]
+) -> Iterator[Tuple[WantedPort, str]]:
+    for port in wanted.ports:
+        publishers = [container for container in containers if _publishes(container, port)]
+        if any(container.project == wanted.stack.project for container in publishers):
+            continue
+        if publishers:
+            first = publishers[0]
+            owner = f" of the stack {first.project}" if first.project else ""
+            yield port, f"the container {first.name}{owner} publishes it"
+            continue
+        obstacle = host.port_obstacle(port.address, port.port)
+        if obstacle:
+            yield port, obstacle
+
+
+def _publishes(container: Container, wanted: WantedPort) -> bool:
+    return any(
+        published.port == wanted.port
+        and (
+            published.address == wanted.address or published.address in _ANY_ADDRESS or wanted.address in _ANY_ADDRESS
+        )
+        for published in container.ports
+    )

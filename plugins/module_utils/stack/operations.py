@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules stack_preflight and stack_config do, each as one call."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Optional, Tuple
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import DOCKER_IMPORT_ERROR, connect
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine, ImageConfig
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused, StackError
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import errors_of, sentence
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack import layout, transaction
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.database import HAS_PSYCOPG2
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.observe import observe
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import EngineState, judge
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.rules import YAML_IMPORT_ERROR
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secret_sources import (
+    EngineSources,
+    from_files,
+    read_kept,
+    with_engine,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import SecretEvidence
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import judge as judge_secret
+
+_NOT_PULLED = ImageConfig("", ("<entrypoint of the image, which is not pulled yet>",), ())
+
+
+def missing_libraries() -> Tuple[str, ...]:
+    """Names by which Python imports what is missing."""
+    present = {
+        "docker": DOCKER_IMPORT_ERROR is None,
+        "psycopg2": HAS_PSYCOPG2,
+        "yaml": YAML_IMPORT_ERROR is None,
+    }
+    return tuple(name for name, there in present.items() if not there)
+
+
+def preflight(wanted: PreflightParameters) -> Outcome:
+    """Observe and judge. Raises Refused with every finding that stops the run."""
+    libraries = missing_libraries()
+    if libraries:
+        return Outcome(False, _payload(libraries, None, ()))
+    seen = observe(wanted)
+    findings = judge(wanted, seen)
+    stopping = errors_of(findings)
+    if stopping:
+        raise Refused(stopping)
+    return Outcome(
+        False,
+        _payload((), seen.engine, tuple(finding.as_dict() for finding in findings)),
+        warnings=tuple(sentence(finding) for finding in findings),
+    )
+
+
+def _payload(
+    libraries: Tuple[str, ...], engine: Optional[EngineState], findings: Tuple[Dict[str, str], ...]
+) -> Dict[str, Any]:
+    image = engine.postiz_image if engine else None
+    return {
+        "missing_libraries": list(libraries),
+        "missing_images": list(engine.missing_images) if engine else [],
+        "findings": list(findings),
+        "postiz_image": None if image is None else {"entrypoint": list(image.entrypoint), "command": list(image.command)},
+    }
+
+
+def configure(wanted: layout.LayoutParameters, image: Optional[ImageConfig], check_mode: bool) -> Outcome:
+    """Lay out the stack's files. `image` is read from the engine when it is not given and the marks need it."""
+    stack = wanted.stack
+    kept = read_kept(stack.directory)
+    if kept.problem is not None:
+        raise StackError(f"{stack.directory}/.env cannot be used: {kept.problem}.", "repair it or restore it.")
+    evidence = from_files(stack, kept)
+    image_needed = image is None and layout.ENTRYPOINT_MARK in wanted.compose
+    if image_needed or not all(item.settled for item in evidence):
+        engine = _engine(check_mode)
+        if engine is not None:
+            evidence = _judged(engine, evidence, stack.project, stack.accept_new_jwt_secret)
+        if image_needed:
+            image = _image(engine, stack.postiz_image, check_mode)
+    files = layout.wanted_files(wanted, kept, evidence, image)
+    changes = transaction.changes(stack.directory, files)
+    changed = bool(changes) or transaction.interrupted(stack.directory)
+    if changed and not check_mode:
+        layout.place(stack.directory, changes, layout.validator(stack.directory))
+    payload = {
+        "files": [os.path.join(stack.directory, change.wanted.path) for change in changes],
+        "generated": [item.kind.option for item in evidence if item.candidate is None],
+    }
+    return Outcome(changed, payload, diff=layout.differences(changes))
+
+
+def _engine(check_mode: bool) -> Optional[Engine]:
+    """A bare host has no engine yet: check mode goes on without one."""
+    try:
+        return connect()
+    except StackError:
+        if check_mode:
+            return None
+        raise
+
+
+def _judged(
+    engine: Engine, evidence: Tuple[SecretEvidence, ...], project: str, accept_new_jwt_secret: bool
+) -> Tuple[SecretEvidence, ...]:
+    """Complete the evidence and judge it once more: this module also runs without the preflight."""
+    completed = with_engine(evidence, project, EngineSources(engine, engine.containers(), engine.volumes()))
+    findings = tuple(filter(None, (judge_secret(item, accept_new_jwt_secret) for item in completed)))
+    if findings:
+        raise Refused(findings)
+    return completed
+
+
+def _image(engine: Optional[Engine], name: str, check_mode: bool) -> ImageConfig:
+    found = engine.image(name) if engine is not None else None
+    if found is not None:
+        return found
+    if check_mode:
+        return _NOT_PULLED
+    raise StackError(f"The image {name} is not on the host.", "pull it first; the role selfhost.postiz.stack does.")

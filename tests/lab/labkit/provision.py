@@ -1,0 +1,60 @@
+"""``playbooks/provision.yml`` on the lab's inventory, as a person would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from labkit import compose, engine, images, social
+from labkit.errors import LabError
+from labkit.paths import INVENTORY, REPOSITORY
+from labkit.stack import DEFAULT_PROJECT, Stack
+
+PLAYBOOK = REPOSITORY / "playbooks" / "provision.yml"
+UPSTREAM = "upstream"
+
+
+def uses_upstream_images() -> bool:
+    """Whether the published images are wanted instead of the lab's own."""
+    return os.environ.get("LAB_IMAGES") == UPSTREAM
+
+
+def parse_variables(pairs: list[str]) -> dict[str, object]:
+    """``name=value`` with a YAML value, so that ``false`` is no string."""
+    found: dict[str, object] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise LabError(f"--var wants name=value, not {pair!r}")
+        found[name] = yaml.safe_load(value)
+    return found
+
+
+def prepare() -> engine.Client:
+    """Engine, Compose, images and the social network."""
+    client = engine.ensure()
+    compose.ensure()
+    images.ensure(client, (social.IMAGE,) if uses_upstream_images() else images.catalog.SHIPPED)
+    social.ensure(client)
+    return client
+
+
+def provision(client: engine.Client, project: str = DEFAULT_PROJECT, variables: Mapping[str, object] | None = None) -> Stack:
+    """Run the playbook; its output goes to the terminal."""
+    stack = Stack(client, project)
+    extra = {"postiz_project": project, "postiz_dir": str(stack.folder), **(variables or {})}
+    command = [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        *("-i", str(INVENTORY), str(PLAYBOOK), "--extra-vars", json.dumps(extra)),
+    ]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False)
+    if done.returncode:
+        raise LabError(f"provision.yml ended with {done.returncode}; the reason is above. More: tests/lab/lab logs")
+    return stack

@@ -1,0 +1,83 @@
+"""Removing what the lab created; the label decides, never a name."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docker import DockerClient
+from docker.errors import NotFound
+
+from labkit.paths import FAULTS, LABEL, STACKS
+from labkit.stack import PROJECT_LABEL, Stack
+
+OURS = f"{LABEL}=true"
+
+
+@dataclass(frozen=True)
+class Removed:
+    """How many of each were removed."""
+
+    containers: int
+    volumes: int
+    networks: int
+    images: int = 0
+
+    def __str__(self) -> str:
+        counts = {"containers": self.containers, "volumes": self.volumes, "networks": self.networks, "images": self.images}
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing"
+
+
+def remove_stack(stack: Stack, volumes: bool) -> Removed:
+    """Containers and networks of one project; with ``volumes`` its data, its directory and its fault records."""
+    labels = [OURS, f"{PROJECT_LABEL}={stack.project}"]
+    removed = _remove(stack.client, labels, volumes)
+    if volumes:
+        _delete(stack.folder)
+        _delete(FAULTS / stack.project)
+    return removed
+
+
+def remove_all(client: DockerClient, images: bool) -> Removed:
+    """Everything with the lab's label, and the directories of its stacks."""
+    removed = _remove(client, [OURS], volumes=True)
+    _delete(STACKS)
+    _delete(FAULTS)
+    if not images:
+        return removed
+    return Removed(removed.containers, removed.volumes, removed.networks, _remove_images(client))
+
+
+def _remove(client: DockerClient, labels: list[str], volumes: bool) -> Removed:
+    found = client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
+    for container in found:
+        _quietly(container.remove, force=True, v=volumes)
+    networks = client.networks.list(filters={"label": labels})
+    for network in networks:
+        _quietly(network.remove)
+    kept = client.volumes.list(filters={"label": labels}) if volumes else []
+    for volume in kept:
+        _quietly(volume.remove)
+    return Removed(len(found), len(kept), len(networks))
+
+
+def _remove_images(client: DockerClient) -> int:
+    found = client.images.list(filters={"label": OURS})
+    for image in found:
+        _quietly(client.images.remove, str(image.id), force=True)
+    return len(found)
+
+
+def _quietly(remove: Any, *words: str, **options: bool) -> None:
+    """Remove what may have gone by itself in the meantime."""
+    try:
+        remove(*words, **options)
+    except NotFound:
+        return
+
+
+def _delete(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)

@@ -70,11 +70,10 @@ format: environment-dev ## Let ruff put the Python files in shape
 	ruff format
 
 types: environment-dev ## mypy --strict
-	mypy -p ansible_collections.selfhost.postiz.plugins.module_utils
-	mypy -p labkit
+	mypy -p ansible_collections.selfhost.postiz.plugins.module_utils -p labkit
 
 unit: environment-dev ## Unit tests
-	cd $(COLLECTIONS)/ansible_collections/selfhost/postiz && PYTHONPATH=$(COLLECTIONS) pytest -q tests/unit
+	pytest -q tests/unit
 
 sanity: environment-dev ## ansible-test sanity, in .cache/sanity
 	python tests/tools/sanity.py

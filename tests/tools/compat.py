@@ -23,7 +23,7 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "lab"))
 from labkit import clientsettings
 
 CACHE = REPOSITORY / ".cache" / "compat"
-INVENTORY = REPOSITORY / "tests" / "lab" / "inventory" / "hosts.yml"
+INVENTORY = REPOSITORY / "tests" / "lab" / "inventory"
 CONTAINER = "postiz-lab/ansible:trixie"
 CLI_PLUGINS = ("/usr/local/lib/docker", "/usr/libexec/docker", "/usr/lib/docker")
 SOCKET = "/var/run/docker.sock"

@@ -7,6 +7,7 @@ run. The list of tests is explicit: a test that is neither run nor left out belo
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,12 +50,12 @@ RUN = (
 LEFT_OUT = {
     "pslint": "there is no PowerShell in the collection",
 }
-SETTINGS_OF_PIP = (".config/pip", ".pip")
+PIP_SETTING = re.compile(r"^(?P<section>[\w:-]+)\.(?P<name>[\w-]+)='(?P<value>.*)'$", re.MULTILINE)
 
 
 def ansible_test(*words: str) -> subprocess.CompletedProcess[str]:
     """Run it in the copy, with a HOME of its own."""
-    environment = {**os.environ, "HOME": str(HOME), "PIP_CACHE_DIR": str(CACHE / "pip"), "PIP_QUIET": "1"}
+    environment = {**os.environ, "HOME": str(HOME)}
     environment.pop("ANSIBLE_COLLECTIONS_PATH", None)
     environment.pop("ANSIBLE_CONFIG", None)
     capture = subprocess.PIPE if "--list-tests" in words else None
@@ -86,7 +87,7 @@ def copy_checkout() -> None:
 
 
 def prepare_home() -> None:
-    """pip for ansible-test's environments, and the person's own settings of pip."""
+    """pip for ansible-test's environments, and the settings that pip has on this machine."""
     bootstrap = HOME / ".ansible" / "test" / "cache"
     version = (REPOSITORY / "requirements" / "sanity.txt").read_text().strip().rpartition("==")[2]
     if not list(bootstrap.glob(f"pip-{version}-*.whl")):
@@ -95,11 +96,25 @@ def prepare_home() -> None:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
         subprocess.run([*pip, "-r", "requirements/sanity.txt", "--dest", str(bootstrap)], cwd=REPOSITORY, check=True)
     shutil.copy2(Path(__file__).with_name("get_pip.py"), bootstrap / f"get_pip_{version.replace('.', '_')}.py")
-    for name in SETTINGS_OF_PIP:
-        theirs, ours = Path.home() / name, HOME / name
-        if theirs.is_dir() and not ours.is_symlink():
-            ours.parent.mkdir(parents=True, exist_ok=True)
-            ours.symlink_to(theirs, target_is_directory=True)
+    settings = HOME / ".config" / "pip" / "pip.conf"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(pip_settings())
+
+
+def pip_settings() -> str:
+    """The machine's settings of pip as a file: ansible-test hands down neither environment variables nor HOME."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+    sections: dict[str, dict[str, str]] = {"global": {"quiet": "1", "disable-pip-version-check": "true"}}
+    if proxy := os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+        sections["global"]["proxy"] = proxy
+    for found in sorted(PIP_SETTING.finditer(listed), key=lambda setting: setting["section"] == ":env:"):
+        section = "global" if found["section"] == ":env:" else found["section"]
+        sections.setdefault(section, {})[found["name"]] = found["value"]
+    return "".join(
+        f"[{section}]\n" + "".join(f"{name} = {value}\n" for name, value in values.items())
+        for section, values in sections.items()
+    )
 
 
 def check_list() -> None:

@@ -18,6 +18,7 @@ PYTEST_LINE = re.compile(
     r"^=* ?((?:\d+ (?:passed|failed|errors?|skipped|xfailed|xpassed|warnings?|deselected)[, ]*)+) in [\d.]+s"
 )
 COUNT = re.compile(r"(\d+) (passed|failed|error|skipped)")
+MOLECULE_BORDER = " │"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -35,7 +36,7 @@ class Outcome:
 
 def counts(line: str) -> dict[str, int]:
     """The numbers of a closing line of pytest; empty for any other line."""
-    match = PYTEST_LINE.match(ANSI.sub("", line))
+    match = PYTEST_LINE.match(ANSI.sub("", line).lstrip(MOLECULE_BORDER))
     if not match:
         return {}
     return {word: int(number) for number, word in COUNT.findall(match.group(1))}

@@ -29,7 +29,7 @@ def second_run() -> str:
         "--check",
         "--diff",
         "--inventory",
-        os.environ["MOLECULE_INVENTORY_FILE"],
+        str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent),
         str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], "converge.yml")),
     ]
     done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)

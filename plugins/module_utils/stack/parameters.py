@@ -53,10 +53,15 @@ class StackParameters:
             environment=_environment(params["environment"]),
         )
 
-    @property
-    def secret_values(self) -> Tuple[str, ...]:
-        """Everything that must not be shown."""
-        return (*self.given.values(), *self.environment.values())
+
+def secret_inputs(params: Mapping[str, Any]) -> Tuple[str, ...]:
+    """Everything among a module's inputs that must not be shown, also when the inputs turn out to be unusable."""
+    given = (params["postgres_password"], params["temporal_postgres_password"], params["jwt_secret"])
+    try:
+        values = tuple(_environment(params["environment"]).values())
+    except StackError:
+        values = (params["environment"],)
+    return (*(secret for secret in given if secret), *values)
 
 
 def _environment(text: str) -> Dict[str, str]:

@@ -15,6 +15,7 @@ import docker
 from docker.errors import DockerException
 
 from labkit import catalog, clientsettings, engine
+from labkit.build import build_image
 from labkit.errors import LabError
 from labkit.paths import LAB_CACHE, LABEL
 
@@ -28,30 +29,29 @@ REMOVED = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/loc
 def salt() -> str:
     """Everything outside the repository that the base image depends on."""
     certificates = [path.read_text(errors="replace") for path in clientsettings.extra_certificates()]
-    return "\0".join([repr(clientsettings.debian_mirror()), *clientsettings.apt_proxy_lines(), *certificates])
+    return "\0".join([repr(clientsettings.debian_mirror()), *clientsettings.apt_settings(), *certificates])
 
 
 def build(client: docker.DockerClient, folder: Path, content_hash: str, log: IO[bytes]) -> None:
     """Build ``postiz-lab/base``: the root file system, the mirror and the machine's authorities."""
-    from labkit.images import build as build_image
-
-    context = tempfile.TemporaryFile()
-    with context:
-        with tarfile.open(fileobj=context, mode="w") as archive:
-            archive.add(folder / "Dockerfile", arcname="Dockerfile")
-            _add(archive, "settings/ca/.keep", b"")
-            for path in clientsettings.extra_certificates():
-                _add(archive, f"settings/ca/{path.name}", path.read_bytes())
-            _add(archive, "settings/apt/95machine", ("\n".join(clientsettings.apt_proxy_lines()) + "\n").encode())
-            sources = _sources()
-            if sources:
-                _add(archive, "settings/sources/sources.list", sources.encode())
-            else:
-                _add(archive, "settings/sources/.keep", b"")
+    with tempfile.TemporaryFile() as context:
+        _pack(context, folder)
         context.seek(0)
-        parent = _root(client, log)
-        arguments = {**clientsettings.proxies(), "ROOT": parent}
+        arguments = {**clientsettings.proxies(), "ROOT": _root(client, log)}
         build_image(client, context, catalog.BASE, content_hash, arguments, log)
+
+
+def _pack(context: IO[bytes], folder: Path) -> None:
+    """The build context: the Dockerfile, and the machine's settings beside it."""
+    with tarfile.open(fileobj=context, mode="w") as archive:
+        archive.add(folder / "Dockerfile", arcname="Dockerfile")
+        _add(archive, "settings/ca/.keep", b"")
+        for number, path in enumerate(clientsettings.extra_certificates()):
+            _add(archive, f"settings/ca/{number:02d}-{path.stem}.crt", path.read_bytes())
+        _add(archive, "settings/apt/95machine", ("\n".join(clientsettings.apt_settings()) + "\n").encode())
+        sources = _sources()
+        if sources:
+            _add(archive, "settings/sources/sources.list", sources.encode())
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -79,7 +79,7 @@ def _root(client: docker.DockerClient, log: IO[bytes]) -> str:
         _import(client, _debootstrap(log))
         return ROOTFS
     try:
-        client.images.pull(*PULLED.split(":"))
+        client.images.pull(PULLED)
     except DockerException as error:
         raise LabError(
             f"no Debian to build the lab on: {PULLED} cannot be pulled ({error}), and debootstrap needs root on a "
@@ -107,7 +107,17 @@ def _debootstrap(log: IO[bytes]) -> Path:
             Path(scratch, name).mkdir(parents=True, exist_ok=True)
         partial = archive.with_suffix(".partial")
         subprocess.run(
-            ["tar", "--numeric-owner", "--exclude=./dev/*", "--exclude=./proc/*", "-C", scratch, "-cf", str(partial), "."],
+            [
+                "tar",
+                "--numeric-owner",
+                "--exclude=./dev/*",
+                "--exclude=./proc/*",
+                "-C",
+                scratch,
+                "-cf",
+                str(partial),
+                ".",
+            ],
             check=True,
         )
         partial.rename(archive)
@@ -116,5 +126,9 @@ def _debootstrap(log: IO[bytes]) -> Path:
 
 def _import(client: docker.DockerClient, archive: Path) -> None:
     repository, tag = ROOTFS.split(":")
-    changes = ['CMD ["bash"]', "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", f"LABEL {LABEL}=true"]
+    changes = [
+        'CMD ["bash"]',
+        "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        f"LABEL {LABEL}=true",
+    ]
     client.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=changes)

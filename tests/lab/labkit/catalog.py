@@ -12,7 +12,8 @@ JAVA = "postiz-lab/java:17"
 JAVA_BUILDER = "postiz-lab/builder-java:17"
 ANSIBLE = "postiz-lab/ansible:trixie"
 ADMIN_TOOLS = "postiz-lab/temporal-admin-tools:1.28.1"
-POSTIZ_RELEASES = ("v1", "v2", "broken-backend", "broken-workers", "broken-schema", "broken-crash")
+POSTIZ = "postiz-lab/postiz:v1"
+OTHER_RELEASES = ("v2", "broken-backend", "broken-workers", "broken-schema", "broken-crash")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Tool:
     folder: str
     doing: str
     arguments: tuple[str, ...] = ()
+    seconds: int = 5
+    """About how long it takes from nothing; only the order of work depends on it."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,18 @@ class Image:
     parents: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     arguments: dict[str, str] = field(default_factory=dict)
+    seconds: int = 5
+    """As with a tool."""
 
 
 TOOLS = (
     Tool("node", BUILDER, "node/fetch", "fetching Node.js"),
-    Tool("go-tools", BUILDER, "go-tools", "compiling Temporal server, CLI and UI"),
+    Tool("go-tools", BUILDER, "go-tools", "compiling Temporal server, CLI and UI", seconds=200),
     Tool("postgres-17", BUILDER, "postgres/fetch", "fetching PostgreSQL 17", ("17",)),
     Tool("postgres-16", NODE_BUILDER, "postgres/fetch", "fetching PostgreSQL 16", ("16",)),
-    Tool("elasticsearch", JAVA_BUILDER, "elasticsearch/fetch", "fetching Elasticsearch"),
-    Tool("spotlight", NODE_BUILDER, "spotlight/fetch", "installing Spotlight"),
-    Tool("postiz-app", NODE_BUILDER, "postiz/fetch", "installing Postiz' packages"),
+    Tool("elasticsearch", JAVA_BUILDER, "elasticsearch/fetch", "fetching Elasticsearch", seconds=20),
+    Tool("spotlight", NODE_BUILDER, "spotlight/fetch", "installing Spotlight", seconds=10),
+    Tool("postiz-app", NODE_BUILDER, "postiz/fetch", "installing Postiz' packages", seconds=40),
 )
 
 IMAGES = (
@@ -64,12 +69,20 @@ IMAGES = (
     Image("postiz-lab/temporal-ui:2.34.0", "temporal-ui", (BASE,), ("go-tools",)),
     Image("postiz-lab/spotlight:4.11.8", "spotlight", (NODE,), ("spotlight",)),
     Image("postiz-lab/social:1", "social", (NODE,)),
+    Image(POSTIZ, "postiz", (NODE,), ("postiz-app",), {"RELEASE": "v1"}, seconds=60),
+    # After v1, whose layers they share: at the same time the engine would make these layers twice.
     *(
-        Image(f"postiz-lab/postiz:{release}", "postiz", (NODE,), ("postiz-app",), {"RELEASE": release})
-        for release in POSTIZ_RELEASES
+        Image(f"postiz-lab/postiz:{release}", "postiz", (POSTIZ,), ("postiz-app",), {"RELEASE": release})
+        for release in OTHER_RELEASES
     ),
 )
 
 BUILD_ONLY = frozenset({ANSIBLE, BUILDER, NODE_BUILDER, JAVA, JAVA_BUILDER})
 SHIPPED = tuple(image.name for image in IMAGES if image.name not in BUILD_ONLY)
 """What ``lab images`` builds when no name is given; the others follow as parents."""
+
+
+def full_name(name: str) -> str:
+    """The catalogue's name of what a person wrote: ``redis:7`` is ``postiz-lab/redis:7``."""
+    known = {image.name for image in IMAGES}
+    return f"postiz-lab/{name}" if f"postiz-lab/{name}" in known else name

@@ -29,6 +29,7 @@ PASSED_VARIABLES = (
     "GOINSECURE",
 )
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+SYSTEM_BUNDLES = (Path(BUNDLE), Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"))
 BUNDLE_VARIABLES = (
     "SSL_CERT_FILE",
     "PIP_CERT",
@@ -44,7 +45,7 @@ CLIENT_FILES = (
     ("~/.config/go/env", "/root/.config/go/env"),
     ("~/.m2/settings.xml", "/root/.m2/settings.xml"),
 )
-CA_FOLDER = Path("/usr/local/share/ca-certificates")
+CA_FOLDERS = (Path("/usr/local/share/ca-certificates"), Path("/etc/pki/ca-trust/source/anchors"))
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,16 @@ def builder_mounts() -> dict[str, dict[str, str]]:
 
 
 def extra_certificates() -> list[Path]:
-    """Certificate authorities that this machine's administrator added."""
-    return sorted(CA_FOLDER.glob("**/*.crt")) if CA_FOLDER.is_dir() else []
+    """Certificate authorities that this machine's administrator added, and the user's own bundle."""
+    found = [path for folder in CA_FOLDERS for kind in ("*.crt", "*.pem") for path in sorted(folder.rglob(kind))]
+    given = Path(os.environ.get("SSL_CERT_FILE") or BUNDLE)
+    if given.is_file() and given.resolve() not in SYSTEM_BUNDLES:
+        found.append(given)
+    return found
 
 
-def apt_proxy_lines() -> list[str]:
-    """The Acquire::*::Proxy lines of the host's apt, where it has one."""
+def apt_settings() -> list[str]:
+    """What the host's apt was told about proxies, certificates and dates."""
     if not shutil.which("apt-config"):
         return []
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=False)

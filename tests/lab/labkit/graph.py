@@ -9,7 +9,6 @@ from pathlib import Path
 
 from labkit.catalog import Image, Tool
 
-
 UNPACKED = frozenset({"fetch", "node_modules", "__pycache__", ".next", "dist"})
 """Folders below an image's sources that are no part of it: its tool's recipe, and what developers leave."""
 
@@ -54,7 +53,8 @@ def graph(
     A tool's hash covers its own recipe only: what it downloads is pinned there, so that it stays valid
     when the machine's mirror or certificates, and with them every image, change.
     """
-    sources: dict[str, Tool | Image] = {item.name: item for item in (*tools, *images)}
+    everything: tuple[Tool | Image, ...] = (*tools, *images)
+    sources = {item.name: item for item in everything}
     nodes: dict[str, Node] = {}
 
     def visit(name: str, trail: tuple[str, ...]) -> Node:
@@ -90,3 +90,21 @@ def closure(nodes: Mapping[str, Node], wanted: tuple[str, ...], present: frozens
     for name in wanted:
         visit(name)
     return order
+
+
+def urgency(nodes: Mapping[str, Node]) -> dict[str, int]:
+    """Seconds from the start of each node to the end of the last one that waits for it: the longest chain first."""
+    waiting: dict[str, list[str]] = {name: [] for name in nodes}
+    for node in nodes.values():
+        for need in node.needs:
+            waiting[need].append(node.name)
+    seconds: dict[str, int] = {}
+
+    def visit(name: str) -> int:
+        if name not in seconds:
+            seconds[name] = nodes[name].source.seconds + max(map(visit, waiting[name]), default=0)
+        return seconds[name]
+
+    for name in nodes:
+        visit(name)
+    return seconds

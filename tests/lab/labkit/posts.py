@@ -83,7 +83,9 @@ def schedule(stack: Stack, seconds: float, provider: str = CHANNEL, children: in
 
 def api(stack: Stack, method: str, path: str, body: object = None) -> list[dict[str, object]]:
     """A call of Postiz' public API with the organization's own key."""
-    key = stack.rows('SELECT "apiKey" FROM "Organization" WHERE "apiKey" IS NOT NULL ORDER BY "createdAt" LIMIT 1')[0][0]
+    key = stack.rows('SELECT "apiKey" FROM "Organization" WHERE "apiKey" IS NOT NULL ORDER BY "createdAt" LIMIT 1')[0][
+        0
+    ]
     request = urllib.request.Request(
         f"{stack.url()}/api/public/v1/{path}",
         method=method,
@@ -94,7 +96,9 @@ def api(stack: Stack, method: str, path: str, body: object = None) -> list[dict[
         with urllib.request.urlopen(request, timeout=30) as answer:
             return list(json.load(answer))
     except urllib.error.HTTPError as error:
-        raise LabError(f"{method} /api/public/v1/{path}: {error.code} {error.read()[:300].decode(errors='replace')}") from error
+        raise LabError(
+            f"{method} /api/public/v1/{path}: {error.code} {error.read()[:300].decode(errors='replace')}"
+        ) from error
     except OSError as error:
         raise LabError(f"{method} /api/public/v1/{path}: {error}. See: tests/lab/lab status") from error
 
@@ -141,4 +145,6 @@ def states(stack: Stack, posts: tuple[str, ...]) -> dict[str, str]:
 
 def errors(stack: Stack, post: str) -> tuple[str, ...]:
     """Messages of the Errors rows of a post, oldest first."""
-    return tuple(row[0] for row in stack.rows('SELECT message FROM "Errors" WHERE "postId" = %s ORDER BY "createdAt"', post))
+    return tuple(
+        row[0] for row in stack.rows('SELECT message FROM "Errors" WHERE "postId" = %s ORDER BY "createdAt"', post)
+    )

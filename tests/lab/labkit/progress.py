@@ -7,6 +7,8 @@ import threading
 import time
 from types import TracebackType
 
+NAME_WIDTH = 30
+
 
 def elapsed(seconds: float) -> str:
     """``7s``, ``1m05s``, ``1h02m``."""
@@ -16,6 +18,16 @@ def elapsed(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02d}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def line(done: int, total: int, name: str, text: str) -> str:
+    """``[ 3/12] temporal-auto-setup:1.28.1   building…``."""
+    return f"[{done:>{len(str(total))}}/{total}] {short(name):<{NAME_WIDTH}} {text}"
+
+
+def short(name: str) -> str:
+    """The name without the repository that all images of the lab share."""
+    return name.removeprefix("postiz-lab/")
 
 
 class Progress:
@@ -34,27 +46,30 @@ class Progress:
         self.thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stopped.set()
         self.thread.join()
         self._clear()
 
     def start(self, name: str, doing: str) -> None:
+        """Somebody begins with ``name``."""
         with self.lock:
             self.running[name] = (doing, time.monotonic())
-            if not self.live:
-                self._line(name, f"{doing}…")
+            self._clear()
+            self._print(name, f"{doing}…")
 
     def finish(self, name: str, failed: bool = False) -> None:
+        """``name`` is there, or could not be made."""
         with self.lock:
-            doing, since = self.running.pop(name)
+            _, since = self.running.pop(name)
             self.done += not failed
             self._clear()
-            self._line(name, f"{'FAILED' if failed else 'done'} ({doing})  {elapsed(time.monotonic() - since)}")
+            self._print(name, f"{'FAILED' if failed else 'done'}  {elapsed(time.monotonic() - since)}")
 
-    def _line(self, name: str, text: str) -> None:
-        width = len(str(self.total))
-        print(f"[{self.done:>{width}}/{self.total}] {name:<40} {text}", flush=True)
+    def _print(self, name: str, text: str) -> None:
+        print(line(self.done, self.total, name, text), flush=True)
 
     def _clear(self) -> None:
         if self.live:
@@ -65,7 +80,9 @@ class Progress:
         while not self.stopped.wait(pause):
             with self.lock:
                 now = time.monotonic()
-                texts = [f"{name}: {doing} {elapsed(now - since)}" for name, (doing, since) in self.running.items()]
+                texts = [
+                    f"{short(name)}: {doing} {elapsed(now - since)}" for name, (doing, since) in self.running.items()
+                ]
                 if texts and self.live:
                     print(f"\r\033[K… {' · '.join(texts)}"[:160], end="", flush=True)
                 elif texts:

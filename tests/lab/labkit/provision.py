@@ -11,18 +11,26 @@ from pathlib import Path
 
 import yaml
 
-from labkit import compose, engine, images, social
+from labkit import catalog, compose, engine, images, social
 from labkit.errors import LabError
 from labkit.paths import INVENTORY, REPOSITORY
 from labkit.stack import DEFAULT_PROJECT, Stack
 
 PLAYBOOK = REPOSITORY / "playbooks" / "provision.yml"
 UPSTREAM = "upstream"
+REPOSITORY_OF_POSTIZ = catalog.POSTIZ.rpartition(":")[0]
+RELEASES = ("v1", *catalog.OTHER_RELEASES)
 
 
 def uses_upstream_images() -> bool:
     """Whether the published images are wanted instead of the lab's own."""
     return os.environ.get("LAB_IMAGES") == UPSTREAM
+
+
+def stack_images(release: str) -> tuple[str, ...]:
+    """Images of one stack: of the miniature's releases, only this one."""
+    others = {f"{REPOSITORY_OF_POSTIZ}:{name}" for name in RELEASES if name != release}
+    return tuple(name for name in catalog.SHIPPED if name not in others)
 
 
 def parse_variables(pairs: list[str]) -> dict[str, object]:
@@ -36,16 +44,18 @@ def parse_variables(pairs: list[str]) -> dict[str, object]:
     return found
 
 
-def prepare() -> engine.Client:
-    """Engine, Compose, images and the social network."""
+def prepare(release: str = RELEASES[0]) -> engine.Client:
+    """Engine, Compose, the images of a stack with this release of the miniature, and the social network."""
     client = engine.ensure()
     compose.ensure()
-    images.ensure(client, (social.IMAGE,) if uses_upstream_images() else images.catalog.SHIPPED)
+    images.ensure(client, (social.IMAGE,) if uses_upstream_images() else stack_images(release))
     social.ensure(client)
     return client
 
 
-def provision(client: engine.Client, project: str = DEFAULT_PROJECT, variables: Mapping[str, object] | None = None) -> Stack:
+def provision(
+    client: engine.Client, project: str = DEFAULT_PROJECT, variables: Mapping[str, object] | None = None
+) -> Stack:
     """Run the playbook; its output goes to the terminal."""
     stack = Stack(client, project)
     extra = {"postiz_project": project, "postiz_dir": str(stack.folder), **(variables or {})}

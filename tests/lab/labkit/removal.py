@@ -14,6 +14,9 @@ from labkit.paths import FAULTS, LABEL, STACKS
 from labkit.stack import PROJECT_LABEL, Stack
 
 OURS = f"{LABEL}=true"
+STOP_FIRST = ("postiz", "temporal-ui", "temporal-admin-tools", "temporal")
+"""In this order, then the databases."""
+STOP_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,21 @@ class Removed:
     images: int = 0
 
     def __str__(self) -> str:
-        counts = {"containers": self.containers, "volumes": self.volumes, "networks": self.networks, "images": self.images}
+        counts = {
+            "containers": self.containers,
+            "volumes": self.volumes,
+            "networks": self.networks,
+            "images": self.images,
+        }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing"
 
 
 def remove_stack(stack: Stack, volumes: bool) -> Removed:
     """Containers and networks of one project; with ``volumes`` its data, its directory and its fault records."""
     labels = [OURS, f"{PROJECT_LABEL}={stack.project}"]
+    found = stack.containers()
+    for service in sorted(found, key=lambda name: STOP_FIRST.index(name) if name in STOP_FIRST else len(STOP_FIRST)):
+        found[service].stop(timeout=STOP_SECONDS)
     removed = _remove(stack.client, labels, volumes)
     if volumes:
         _delete(stack.folder)

@@ -12,7 +12,6 @@ from typing import Any
 from docker import DockerClient
 from docker.errors import NotFound
 from docker.models.containers import Container
-from docker.types import RestartPolicy
 
 from labkit.errors import LabError
 from labkit.paths import LABEL
@@ -69,7 +68,8 @@ def ledger(post: str | None = None) -> tuple[Call, ...]:
     """Every call that the network was given, oldest first."""
     entries = request("GET", f"/ledger?postId={post}" if post else "/ledger")
     return tuple(
-        Call(e["time"], e["channel"], e["postId"], e["attempt"], e.get("idempotencyKey", ""), e["outcome"]) for e in entries
+        Call(e["time"], e["channel"], e["postId"], e["attempt"], e.get("idempotencyKey", ""), e["outcome"])
+        for e in entries
     )
 
 
@@ -95,7 +95,9 @@ def request(method: str, path: str, body: object = None) -> Any:
         with urllib.request.urlopen(urllib.request.Request(URL + path, data=data, method=method), timeout=10) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        raise LabError(f"social network: {method} {path}: {error.code} {error.read().decode(errors='replace')}") from error
+        raise LabError(
+            f"social network: {method} {path}: {error.code} {error.read().decode(errors='replace')}"
+        ) from error
     except OSError as error:
         raise LabError(f"the social network does not answer at {URL} ({error}). Start it: tests/lab/lab up") from error
 
@@ -112,14 +114,11 @@ def ensure(client: DockerClient) -> Container:
             name=NAME,
             labels=labels,
             ports={"8080/tcp": ("127.0.0.1", PORT)},
-            restart_policy=RestartPolicy(Name="always"),
+            restart_policy={"Name": "always"},
             network=NETWORK,
+            networking_config={NETWORK: client.api.create_endpoint_config(aliases=[ALIAS])},
             init=True,
         )
-        # The SDK gives a container no alias when it creates it: connect once more, with one.
-        network = client.networks.get(NETWORK)
-        network.disconnect(container)
-        network.connect(container, aliases=[ALIAS])
     container.start()
     wait_for("the social network", _answers, START_SECONDS, 0.2)
     return container

@@ -57,7 +57,7 @@ class Stack:
 
     def containers(self) -> dict[str, Container]:
         """Containers by service, stopped ones too; only those with the lab's label."""
-        wanted = {"label": [f"{PROJECT_LABEL}={self.project}", f"{LABEL}=true"]}
+        wanted: dict[str, Any] = {"label": [f"{PROJECT_LABEL}={self.project}", f"{LABEL}=true"]}
         found = self.client.containers.list(all=True, filters=wanted)
         return {container.labels[SERVICE_LABEL]: container for container in found}
 
@@ -77,7 +77,8 @@ class Stack:
         """Whether every container runs and none is unhealthy or starting."""
         found = self.containers()
         return "postiz" in found and all(
-            container.status == "running" and container.attrs["State"].get("Health", {}).get("Status", "healthy") == "healthy"
+            container.status == "running"
+            and container.attrs["State"].get("Health", {}).get("Status", "healthy") == "healthy"
             for container in found.values()
         )
 
@@ -89,9 +90,12 @@ class Stack:
         """Run a program in a service's container; one that takes longer is ended (code 124)."""
         command = ["timeout", "-k", "5", str(seconds), *words]
         result = self.container(service).exec_run(command)
-        output = Output(int(result.exit_code or 0), result.output.decode(errors="replace"))
+        answer: Any = result.output
+        output = Output(int(result.exit_code or 0), answer.decode(errors="replace"))
         if check and output.code:
-            raise LabError(f"in {service}: `{' '.join(words)}` ended with {output.code}:\n{output.text.strip()[-2000:]}")
+            raise LabError(
+                f"in {service}: `{' '.join(words)}` ended with {output.code}:\n{output.text.strip()[-2000:]}"
+            )
         return output
 
     def environment(self, service: str) -> dict[str, str]:
@@ -104,7 +108,9 @@ class Stack:
         networks = self.container(service).attrs["NetworkSettings"]["Networks"].values()
         found = next((network["IPAddress"] for network in networks if network["IPAddress"]), None)
         if found is None:
-            raise LabError(f"{service} of {self.project} has no network address; is it running? See: tests/lab/lab status")
+            raise LabError(
+                f"{service} of {self.project} has no network address; is it running? See: tests/lab/lab status"
+            )
         return str(found)
 
     def url(self) -> str:
@@ -115,7 +121,9 @@ class Stack:
         """URL of a published port."""
         bindings = self.container(service).attrs["NetworkSettings"]["Ports"].get(port)
         if not bindings:
-            raise LabError(f"{service} of {self.project} publishes no port {port}; is it running? See: tests/lab/lab status")
+            raise LabError(
+                f"{service} of {self.project} publishes no port {port}; is it running? See: tests/lab/lab status"
+            )
         return f"http://{bindings[0]['HostIp'] or '127.0.0.1'}:{bindings[0]['HostPort']}"
 
     @contextmanager

@@ -65,7 +65,9 @@ class Temporal:
         described = self.json("task-queue", "describe", "--task-queue", queue, "--disable-stats")
         return tuple(p for p in parse_pollers(described, datetime.now(UTC)) if p.kind == kind)
 
-    def fresh_pollers(self, queue: str = "main", kind: str = "workflow", seconds: float = FRESH_SECONDS) -> tuple[Poller, ...]:
+    def fresh_pollers(
+        self, queue: str = "main", kind: str = "workflow", seconds: float = FRESH_SECONDS
+    ) -> tuple[Poller, ...]:
         """Pollers of the running Postiz container that were seen within ``seconds``."""
         host = str(self.stack.container("postiz").attrs["Config"]["Hostname"])
         return tuple(p for p in self.pollers(queue, kind) if p.age < seconds and p.identity.endswith(f"@{host}"))
@@ -82,7 +84,9 @@ class Temporal:
     def status(self, workflow: str) -> str:
         """``RUNNING``, ``COMPLETED``, … or '' where there is no such workflow."""
         described = self.describe(workflow)
-        return described["workflowExecutionInfo"]["status"].removeprefix("WORKFLOW_EXECUTION_STATUS_") if described else ""
+        return (
+            described["workflowExecutionInfo"]["status"].removeprefix("WORKFLOW_EXECUTION_STATUS_") if described else ""
+        )
 
     def pending_activities(self, workflow: str) -> dict[str, str]:
         """State of each activity that has not ended, by activity type."""

@@ -41,7 +41,9 @@ def apply(fault: Fault) -> str:
     """Break the stack and keep that on record; what shows it."""
     record = _record(fault.stack, fault.name)
     record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps({"fault": fault.name, "applied": datetime.now(UTC).isoformat(timespec="seconds")}) + "\n")
+    record.write_text(
+        json.dumps({"fault": fault.name, "applied": datetime.now(UTC).isoformat(timespec="seconds")}) + "\n"
+    )
     fault.apply()
     symptom = fault.symptom()
     if not symptom:

@@ -8,6 +8,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from docker.errors import DockerException
 from requests.exceptions import RequestException
@@ -49,8 +50,8 @@ class OutOfMemory(Fault):
 
     def apply(self) -> None:
         container = self.stack.container("postiz")
-        stats = container.stats(stream=False)["memory_stats"]
-        limit = int(stats["usage"]) + HEADROOM
+        stats: Any = container.stats(stream=False)
+        limit = int(stats["memory_stats"]["usage"]) + HEADROOM
         victim = pm2.workers(pm2.processes(self.stack), "orchestrator")
         if not victim:
             raise LabError("the orchestrator does not run, so there is nothing to kill. See: tests/lab/lab status")
@@ -113,7 +114,11 @@ class EngineRestart(Fault):
         postiz = str(self.stack.container("postiz").attrs["State"]["StartedAt"])
         temporal = str(self.stack.container("temporal").attrs["State"]["StartedAt"])
         order = "before" if postiz < temporal else "after"
-        return f"containers started between {starts[0][:19]} and {starts[-1][:19]}, postiz {order} temporal" if starts else ""
+        return (
+            f"containers started between {starts[0][:19]} and {starts[-1][:19]}, postiz {order} temporal"
+            if starts
+            else ""
+        )
 
     def heal(self) -> None:
         for service, container in self.stack.containers().items():
@@ -130,7 +135,9 @@ def running_engine() -> EngineProcess:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         output = str(Path(f"/proc/{pid}/fd/1").readlink())
     except OSError as error:
-        raise LabError(f"no engine of this machine can be restarted ({error}); it must run here, and you must be root") from error
+        raise LabError(
+            f"no engine of this machine can be restarted ({error}); it must run here, and you must be root"
+        ) from error
     return EngineProcess(pid, tuple(word.decode() for word in words if word), output)
 
 

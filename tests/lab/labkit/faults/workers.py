@@ -51,7 +51,9 @@ class GhostOrchestrator(Fault):
     """An orchestrator that PM2 does not know any more holds its port and keeps polling."""
 
     name = "ghost-orchestrator"
-    breaks = "an untracked orchestrator holds 3002 and keeps polling; the tracked one dies on EADDRINUSE again and again"
+    breaks = (
+        "an untracked orchestrator holds 3002 and keeps polling; the tracked one dies on EADDRINUSE again and again"
+    )
     how = "pm2 restart orchestrator, in an image without ps: PM2 kills only the outermost wrapper"
     healed_by = "restarting the Postiz container"
 
@@ -93,7 +95,9 @@ class PortCollision(Fault):
         status = repair.api_status(self.stack)
         if stranger is None or status == 200 or not restarts:
             return ""
-        return f"/api/ answers {status}; pid {stranger.pid} holds 3000 and 3002; orchestrator restarted {restarts} times"
+        return (
+            f"/api/ answers {status}; pid {stranger.pid} holds 3000 and 3002; orchestrator restarted {restarts} times"
+        )
 
     def heal(self) -> None:
         repair.restart_postiz(self.stack)

@@ -11,7 +11,9 @@ from labkit.stack import connect
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the verb."""
     parser = verbs.add_parser("clean", help="remove everything that the lab created", description=__doc__)
-    parser.add_argument("--images", action="store_true", help="remove the lab's images, too (building them takes minutes)")
+    parser.add_argument(
+        "--images", action="store_true", help="remove the lab's images, too (building them takes minutes)"
+    )
     parser.set_defaults(run=run)
 
 

@@ -9,7 +9,9 @@ from labkit import compose, engine
 
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the verb."""
-    parser = verbs.add_parser("engine", help="make sure that a Docker Engine and Compose v2 are there", description=__doc__)
+    parser = verbs.add_parser(
+        "engine", help="make sure that a Docker Engine and Compose v2 are there", description=__doc__
+    )
     parser.set_defaults(run=run)
 
 

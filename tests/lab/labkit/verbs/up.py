@@ -6,7 +6,6 @@ import argparse
 import time
 
 from labkit import engine, images, provision, social
-from labkit.catalog import POSTIZ_RELEASES
 from labkit.progress import elapsed
 from labkit.stack import DEFAULT_PROJECT
 
@@ -15,7 +14,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     """Register the verb."""
     parser = verbs.add_parser("up", help="start a stack, or bring it to what its variables say", description=__doc__)
     parser.add_argument("--project", default=DEFAULT_PROJECT, help="Compose project (default: %(default)s)")
-    parser.add_argument("--release", choices=POSTIZ_RELEASES, help="release of the miniature (default: v1)")
+    parser.add_argument("--release", choices=provision.RELEASES, help="release of the miniature (default: v1)")
     parser.add_argument(
         "--var",
         action="append",
@@ -39,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     variables = provision.parse_variables(arguments.var)
     if arguments.release:
         variables["lab_release"] = arguments.release
-    stack = provision.provision(provision.prepare(), arguments.project, variables)
+    client = provision.prepare(arguments.release or provision.RELEASES[0])
+    stack = provision.provision(client, arguments.project, variables)
     print(f"up in {elapsed(time.monotonic() - since)}: {stack.url()}")
     return 0

@@ -73,14 +73,14 @@ types: environment-dev ## mypy --strict
 	mypy -p ansible_collections.selfhost.postiz.plugins.module_utils -p labkit
 
 unit: environment-dev ## Unit tests
-	pytest -q tests/unit
+	pytest -q tests/unit tests/tools
 
 sanity: environment-dev ## ansible-test sanity, in .cache/sanity
 	python tests/tools/sanity.py
 
 molecule: environment-dev ## Molecule scenarios on the lab
 	tests/lab/lab images
-	molecule test $(SCENARIOS)
+	molecule test --no-command-borders $(SCENARIOS)
 
 fidelity: environment-dev ## The facts that the collection relies on, checked on the lab
 	pytest -q tests/lab/test_fidelity.py

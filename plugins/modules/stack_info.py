@@ -64,6 +64,12 @@ report:
   type: str
   returned: success
   sample: ''
+anonymous_volumes:
+  description: Services whose data lies in an anonymous volume, which a recreated container would lose.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 services:
   description: The services, by name.
   type: list
@@ -116,6 +122,9 @@ services:
     log:
       description: Last log lines, if it is not healthy.
       type: str
+    data_in_anonymous_volume:
+      description: Whether its data lies in an anonymous volume.
+      type: bool
 findings:
   description: What is wrong.
   type: list

@@ -30,6 +30,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
 try:
     import docker
     import docker.errors
+    import docker.utils
     from requests.exceptions import RequestException
 except ImportError:
     DOCKER_IMPORT_ERROR: Optional[str] = traceback.format_exc()

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Mapping
+from typing import Dict, List, Mapping
 
 NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
@@ -53,7 +53,7 @@ def _value(raw: str, number: int) -> str:
     if raw[:1] not in ("'", '"'):
         return re.split(r"\s+#", raw, maxsplit=1)[0]
     quote = raw[0]
-    characters = []
+    characters: List[str] = []
     position = 1
     while position < len(raw):
         character = raw[position]

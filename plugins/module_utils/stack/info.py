@@ -12,6 +12,7 @@ from typing import Any, Dict, FrozenSet, Optional, Tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict, error
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import secret_values
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import DATA_PATHS
 
 DEFAULT_LOG_LINES = 15
 
@@ -33,6 +34,7 @@ class ServiceState:
     error: str
     health_output: str
     log: str
+    data_in_anonymous_volume: bool
 
     @property
     def healthy(self) -> bool:
@@ -74,6 +76,9 @@ def _state(container: Container, detail: ContainerDetail, log: str) -> ServiceSt
         error=detail.error,
         health_output=detail.health_output,
         log=log.rstrip(),
+        data_in_anonymous_volume=any(
+            mount.anonymous and mount.destination == DATA_PATHS.get(container.service) for mount in container.mounts
+        ),
     )
 
 
@@ -135,6 +140,7 @@ def payload(services: Tuple[ServiceState, ...], findings: Tuple[Finding, ...]) -
     return {
         "verdict": verdict(services, findings).value,
         "services": [{**asdict(item), "ports": list(item.ports), "healthy": item.healthy} for item in services],
+        "anonymous_volumes": [item.service for item in services if item.data_in_anonymous_volume],
         "findings": [finding.as_dict() for finding in findings],
         "report": report(findings),
     }

@@ -147,7 +147,7 @@ def validator(directory: str) -> Callable[[Mapping[str, str]], None]:
 
 def place(directory: str, changes: Tuple[FileChange, ...], validate: Callable[[Mapping[str, str]], None]) -> None:
     """Stage, validate, then place all files; a refusal leaves everything as it was."""
-    os.makedirs(os.path.join(directory, "state"), mode=0o755, exist_ok=True)
+    os.makedirs(os.path.join(directory, "state"), mode=0o700, exist_ok=True)
     transaction.finish_interrupted(directory)
     staged = transaction.stage(directory, tuple(change.wanted for change in changes))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
@@ -29,7 +30,13 @@ REMOVED = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/loc
 def salt() -> str:
     """Everything outside the repository that the base image depends on."""
     certificates = [path.read_text(errors="replace") for path in clientsettings.extra_certificates()]
-    return "\0".join([repr(clientsettings.debian_mirror()), *clientsettings.apt_settings(), *certificates])
+    mirror = clientsettings.debian_mirror()
+    given = os.environ.get("LAB_BASE_IMAGE", "")
+    return "\0".join([_recipe(), given, repr(mirror), *clientsettings.apt_settings(), *certificates])
+
+
+def _recipe() -> str:
+    return repr((SUITE, PACKAGES, REMOVED))
 
 
 def build(client: docker.DockerClient, folder: Path, content_hash: str, log: IO[bytes]) -> None:
@@ -89,7 +96,7 @@ def _root(client: docker.DockerClient, log: IO[bytes]) -> str:
 
 
 def _debootstrap(log: IO[bytes]) -> Path:
-    archive = LAB_CACHE / f"rootfs-{SUITE}.tar"
+    archive = LAB_CACHE / f"rootfs-{SUITE}-{hashlib.sha256(_recipe().encode()).hexdigest()[:16]}.tar"
     if archive.is_file():
         return archive
     archive.parent.mkdir(parents=True, exist_ok=True)

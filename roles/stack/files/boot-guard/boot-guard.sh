@@ -10,12 +10,8 @@ set -u
 child=
 stopping=
 
-stop() {
-  stopping=1
-  # PID 1 is not among the targets of -1: this shell stays to see the others end.
-  kill -TERM -1 2>/dev/null
-}
-trap stop TERM INT
+# PID 1 is not among the targets of -1: this shell stays to see the others end.
+trap 'stopping=1; kill -TERM -1 2>/dev/null' TERM INT
 
 node "$(dirname "$0")/wait-for-temporal.js" &
 child=$!

@@ -1,0 +1,8 @@
+"""The lab's package lies outside the collection's own import path."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lab"))

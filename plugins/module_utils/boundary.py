@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import LibraryMissing, Refused, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from typing import Any, FrozenSet, Iterable, Mapping
-
 from urllib.parse import quote
 
 PLACEHOLDER = "********"
@@ -17,7 +16,9 @@ PLACEHOLDER = "********"
 MIN_SECRET_LENGTH = 6
 
 # PWD is Temporal's spelling (POSTGRES_PWD); DATABASE_URL carries a password.
-_SECRET_NAME = re.compile(r"PASSWORD|PASSWD|PWD|SECRET|TOKEN|API_KEY|PRIVATE|CREDENTIAL|DATABASE_URL|REDIS_URL|DSN", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"PASSWORD|PASSWD|PWD|SECRET|TOKEN|API_KEY|PRIVATE|CREDENTIAL|DATABASE_URL|REDIS_URL|DSN", re.IGNORECASE
+)
 _URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*:)(?P<password>[^\s@/]+)(?=@)", re.IGNORECASE)
 
 

@@ -81,7 +81,6 @@ generated:
 from typing import Optional
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import run
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import ImageConfig
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor

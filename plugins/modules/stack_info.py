@@ -149,11 +149,15 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome, run
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack.info import DEFAULT_LOG_LINES, collect, judge, payload
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.info import (
+    DEFAULT_LOG_LINES,
+    collect,
+    judge,
+    payload,
+)
 
 
 def main() -> None:

@@ -141,7 +141,6 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import run
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.operations import preflight

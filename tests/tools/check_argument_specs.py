@@ -2,8 +2,10 @@
 
 For each role: every default is an option; an option's default is the one in the defaults; an option that is neither
 required nor has a default is one that may be left out, so it has no entry in the defaults; each option has a type and a
-description; an option that several entry points share is the same in all of them; names carry the role's prefix (two
-names are shared by all roles, see SHARED).
+description; an option that several entry points share is the same in all of them; names carry the role's prefix.
+
+Two names are shared by all roles (SHARED). A role may not set them, its own variables default to them; so their default
+stands in the argument spec only.
 """
 
 from __future__ import annotations
@@ -50,7 +52,10 @@ def option_findings(role: str, name: str, option: dict[str, Any], default: objec
     if name not in SHARED and not name.startswith(f"{role}_"):
         yield f"{role}: {name} does not carry the prefix {role}_"
     documented = option.get("default", MISSING)
-    if option.get("required") and (documented is not MISSING or default is not MISSING):
+    if name in SHARED:
+        if default is not MISSING:
+            yield f"{role}: {name} is shared by all roles and has no place in defaults/main.yml"
+    elif option.get("required") and (documented is not MISSING or default is not MISSING):
         yield f"{role}: {name} is required and has a default"
     elif documented is MISSING and default is not MISSING:
         yield f"{role}: {name} has a default in defaults/main.yml and none in the argument spec"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Mapping
 
-NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 HEADING = "# Managed by selfhost.postiz. Holds every secret of the stack: keep it, back it up, show it to nobody.\n"
 
@@ -43,7 +43,7 @@ def parse(text: str) -> Dict[str, str]:
         if stripped.startswith("export "):
             stripped = stripped[len("export ") :].lstrip()
         name, separator, raw = stripped.partition("=")
-        if not separator or not NAME.match(name.strip()):
+        if not separator or not NAME.fullmatch(name.strip()):
             raise MalformedEnvFile(f"line {number} is not NAME=VALUE")
         values[name.strip()] = _value(raw.strip(), number)
     return values

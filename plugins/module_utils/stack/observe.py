@@ -69,9 +69,7 @@ def _free(wanted: PreflightParameters, state: Optional[EngineState]) -> Dict[str
     return {path: free for path, free in measured.items() if free is not None}
 
 
-def _port_obstacles(
-    wanted: PreflightParameters, containers: Tuple[Container, ...]
-) -> Iterator[Tuple[WantedPort, str]]:
+def _port_obstacles(wanted: PreflightParameters, containers: Tuple[Container, ...]) -> Iterator[Tuple[WantedPort, str]]:
     for port in wanted.ports:
         publishers = [container for container in containers if _publishes(container, port)]
         if any(container.project == wanted.stack.project for container in publishers):
@@ -89,8 +87,6 @@ def _port_obstacles(
 def _publishes(container: Container, wanted: WantedPort) -> bool:
     return any(
         published.port == wanted.port
-        and (
-            published.address == wanted.address or published.address in _ANY_ADDRESS or wanted.address in _ANY_ADDRESS
-        )
+        and (published.address == wanted.address or published.address in _ANY_ADDRESS or wanted.address in _ANY_ADDRESS)
         for published in container.ports
     )

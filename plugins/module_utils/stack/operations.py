@@ -67,7 +67,9 @@ def _payload(
         "missing_libraries": list(libraries),
         "missing_images": list(engine.missing_images) if engine else [],
         "findings": list(findings),
-        "postiz_image": None if image is None else {"entrypoint": list(image.entrypoint), "command": list(image.command)},
+        "postiz_image": None
+        if image is None
+        else {"entrypoint": list(image.entrypoint), "command": list(image.command)},
     }
 
 

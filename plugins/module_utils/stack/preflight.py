@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterator, Mapping, Optional, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, EngineInfo, ImageConfig, Volume
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
+    Container,
+    EngineInfo,
+    ImageConfig,
+    Volume,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EnginePermissionDenied, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, warning
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import rules

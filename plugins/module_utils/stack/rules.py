@@ -23,7 +23,7 @@ else:
     YAML_IMPORT_ERROR = None
 
 # Compose's own rule for project names.
-_PROJECT = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$|^[0-9a-fA-F:]+$")
 
 # They have variables of their own, or the stack's layout depends on them.
@@ -40,7 +40,7 @@ RESERVED = {
 
 def project_name(name: str) -> Iterator[Finding]:
     """Compose refuses or silently changes other names."""
-    if not _PROJECT.match(name):
+    if not _PROJECT.fullmatch(name):
         yield error(
             "project-name-invalid",
             "stack_project",
@@ -64,7 +64,7 @@ def _url_problem(text: str) -> Optional[str]:
         return f"cannot be read ({problem})"
     if parts.scheme not in ("http", "https"):
         return "does not start with http:// or https://"
-    if not parts.hostname or not _HOST.match(parts.hostname):
+    if not parts.hostname or not _HOST.fullmatch(parts.hostname):
         return "has no valid host name"
     if port == 0:
         return "has an impossible port"
@@ -80,7 +80,7 @@ def _url_problem(text: str) -> Optional[str]:
 def environment(values: Mapping[str, str]) -> Iterator[Finding]:
     """Additional variables for Postiz: never shows a value."""
     for name, value in values.items():
-        if not NAME.match(name):
+        if not NAME.fullmatch(name):
             yield error(
                 "environment-invalid",
                 "stack_environment",
@@ -143,6 +143,8 @@ def _dynamic_config_problem(text: str) -> Optional[str]:
     if not isinstance(content, dict):
         return "It is not a dictionary of settings."
     for name, entries in content.items():
-        if not isinstance(entries, list) or any(not isinstance(entry, dict) or "value" not in entry for entry in entries):
+        if not isinstance(entries, list) or any(
+            not isinstance(entry, dict) or "value" not in entry for entry in entries
+        ):
             return f"The setting '{name}' is not a list of entries with a value."
     return None

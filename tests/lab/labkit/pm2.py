@@ -82,11 +82,12 @@ def processes(stack: Stack) -> tuple[Process, ...]:
 
 def is_app(process: Process, name: str) -> bool:
     """Whether this is the process that does the work of an app, not one of its wrappers."""
-    if process.state == "Z":
+    if process.state == "Z" or not process.command:
         return False
     if name == "frontend":
         return process.command.startswith("next-server")
-    return process.command.startswith("node ") and f"dist/apps/{name}/src/main.js" in process.command
+    words = process.command.split()
+    return words[0] == "node" and words[-1].endswith(f"dist/apps/{name}/src/main.js") and "dotenv" not in words[1]
 
 
 def workers(table: Iterable[Process], name: str) -> tuple[Process, ...]:

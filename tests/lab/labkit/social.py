@@ -19,6 +19,7 @@ from labkit.waiting import wait_for
 
 NAME = "postiz-lab-social"
 NETWORK = "postiz-lab-social"
+VOLUME = "postiz-lab-social"
 ALIAS = "social"
 IMAGE = "postiz-lab/social:1"
 PORT = 4090
@@ -103,16 +104,18 @@ def request(method: str, path: str, body: object = None) -> Any:
 
 
 def ensure(client: DockerClient) -> Container:
-    """The running network, made anew when its image has changed; the ledger starts empty then."""
+    """The running network, made anew when its image has changed; the ledger is on a volume and stays."""
     labels = {LABEL: "true"}
     if not client.networks.list(names=[f"^{NETWORK}$"]):
         client.networks.create(NETWORK, driver="bridge", labels=labels)
+    client.volumes.create(VOLUME, labels=labels)
     container = _existing(client)
     if container is None:
         container = client.containers.create(
             IMAGE,
             name=NAME,
             labels=labels,
+            volumes={VOLUME: {"bind": "/data", "mode": "rw"}},
             ports={"8080/tcp": ("127.0.0.1", PORT)},
             restart_policy={"Name": "always"},
             network=NETWORK,
@@ -133,7 +136,7 @@ def _existing(client: DockerClient) -> Container | None:
         raise LabError(f"a container called {NAME} is not the lab's. Rename or remove it, then run this again.")
     if container.attrs["Image"] == client.images.get(IMAGE).id:
         return container
-    container.remove(force=True, v=True)
+    container.remove(force=True)
     return None
 
 

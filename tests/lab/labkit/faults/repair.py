@@ -12,6 +12,8 @@ from labkit.temporal import Temporal
 from labkit.waiting import wait_for
 
 BOOT_SECONDS = 180.0
+GRACE_SECONDS = 3
+"""PID 1 is a shell that heeds no SIGTERM: a longer grace is only waited out."""
 API_BODY = "App is running!"
 
 
@@ -53,13 +55,13 @@ def start_service(stack: Stack, service: str) -> None:
 
 def restart_postiz(stack: Stack) -> None:
     """A new set of processes in the same container, the way that leaves no ghosts, until work flows."""
-    stack.container("postiz").restart(timeout=30)
+    stack.container("postiz").restart(timeout=GRACE_SECONDS)
     wait_works(stack)
 
 
 def end_group(stack: Stack, group: int) -> None:
-    """Kill a process group of the Postiz container."""
-    stack.run("postiz", "sh", "-c", f"kill -KILL -- -{group}", check=False)
+    """Kill a process group of the Postiz container. dash takes a group after ``-s KILL --``, not after ``-KILL --``."""
+    stack.run("postiz", "sh", "-c", f"kill -s KILL -- -{group}", check=False)
 
 
 def start_afresh(stack: Stack, app: str) -> None:

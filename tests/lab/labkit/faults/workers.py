@@ -143,13 +143,13 @@ class HungAtStart(Fault):
 
     name = "hung-at-start"
     breaks = "backend online with 0 restarts, about 80 MB, a silent log and no listener; /api/ is 502"
-    how = "sets the miniature's switch /app/.lab/hang-backend and starts the backend again"
-    healed_by = "taking the switch away, killing the hung process group and starting the backend again"
+    how = "sets the miniature's switch /app/.lab/hang-backend, which holds for one start, and starts the backend"
+    healed_by = "killing the hung process group and starting the backend again"
     app = "backend"
 
     def apply(self) -> None:
         switch = f"/app/.lab/hang-{self.app}"
-        self.stack.run("postiz", "sh", "-c", f"mkdir -p /app/.lab && : > {switch}")
+        self.stack.run("postiz", "sh", "-c", f"mkdir -p /app/.lab && echo 1 > {switch}")
         repair.start_afresh(self.stack, self.app)
         wait_for("the hang", lambda: self.symptom(), SETTLE_SECONDS)
 

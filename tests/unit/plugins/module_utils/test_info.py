@@ -1,0 +1,42 @@
+"""Judgement of a stack's services."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.info import ServiceState, judge, report, verdict
+
+GOOD = ServiceState(
+    "postiz", "x-postiz-1", "i", "running", "healthy", (), 0, 0, False, "2026-01-01T00:00:00Z", "", "", "", False
+)
+
+
+def test_a_healthy_stack() -> None:
+    assert judge((GOOD,), ("postiz",)) == ()
+    assert verdict((GOOD,), ()) is Verdict.HEALTHY
+    assert report(()) == ""
+
+
+@pytest.mark.parametrize("health", ["unhealthy", "starting"])
+def test_only_healthy_is_healthy(health: str) -> None:
+    (finding,) = judge((replace(GOOD, health=health, health_output="status 502", log="a\nb"),), ())
+    assert finding.code == "container-not-healthy"
+    assert "status 502" in finding.evidence
+    assert "        b" in finding.evidence
+
+
+def test_the_cause_comes_before_its_consequences() -> None:
+    waiting = replace(GOOD, service="a-postiz", state="created", health="starting")
+    dead = replace(
+        GOOD, service="temporal", state="exited", health="unhealthy", exit_code=1, restarts=3, oom_killed=True
+    )
+    findings = judge((waiting, dead), ("postiz-redis",))
+    assert [finding.component for finding in findings] == ["temporal", "a-postiz", "postiz-redis"]
+    assert "exit code 1, 3 restarts, killed for lack of memory" in findings[0].evidence
+    assert "more memory" in findings[0].remedy
+
+
+def test_no_container_is_no_statement() -> None:
+    assert verdict((), ()) is Verdict.UNKNOWN

@@ -1,0 +1,127 @@
+"""A host in a snapshot, and every finding that it can give."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, EngineInfo, Mount, Volume
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EnginePermissionDenied, EngineUnreachable
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Severity, describe
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import (
+    PreflightParameters,
+    StackParameters,
+    WantedPort,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import EngineState, HostSnapshot, judge
+
+GIB = 1024**3
+POSTIZ = WantedPort("postiz", "127.0.0.1", 4007)
+CONSOLE = WantedPort("temporal-ui", "127.0.0.1", 8080)
+WANTED = PreflightParameters(
+    stack=StackParameters("postiz", "/opt/postiz", "postiz:1", False, {}, {}),
+    url="https://postiz.example.org",
+    ports=(POSTIZ, CONSOLE),
+    images=("postiz:1",),
+    pull="missing",
+    dynamic_config="{}",
+    dynamic_config_source="stack_dynamic_config",
+    min_free_bytes=5 * GIB,
+    min_memory_bytes=3 * GIB,
+)
+ENGINE = EngineState(EngineInfo("20.10.24", "1.41", "x86_64", 4 * GIB, "/var/lib/docker"), (), (), None, (), {})
+GOOD = HostSnapshot(ENGINE, None, "2.40.3", {"/opt/postiz": 9 * GIB}, {}, None, "", ())
+
+
+def container(project: str, service: str, directory: str, *mounts: Mount) -> Container:
+    labels = {
+        "com.docker.compose.project": project,
+        "com.docker.compose.service": service,
+        "com.docker.compose.project.working_dir": directory,
+    }
+    return Container("0" * 64, f"{project}-{service}-1", "image", "running", "Up", labels, (), mounts)
+
+
+def with_engine(**values: Any) -> HostSnapshot:
+    return replace(GOOD, engine=replace(ENGINE, **values))
+
+
+def with_info(**values: Any) -> HostSnapshot:
+    return with_engine(info=replace(ENGINE.info, **values))
+
+
+def test_a_good_host_has_no_finding() -> None:
+    assert judge(WANTED, GOOD) == ()
+
+
+ANONYMOUS = Mount("volume", "a" * 64, "/var/lib/postgresql/data")
+OLD_VOLUME = Volume("old_postgres-volume", {"com.docker.compose.project": "old"})
+
+
+@pytest.mark.parametrize(
+    ("seen", "code"),
+    [
+        (replace(GOOD, engine=None, engine_problem=EngineUnreachable("x", "y")), "engine-unreachable"),
+        (replace(GOOD, engine=None, engine_problem=EnginePermissionDenied("x", "y")), "engine-permission-denied"),
+        (replace(GOOD, compose_version=""), "compose-missing"),
+        (replace(GOOD, compose_version="2.17.9"), "compose-too-old"),
+        (replace(GOOD, compose_version="v1.29.2"), "compose-too-old"),
+        (replace(GOOD, env_file_problem="Permission denied"), "env-file-unreadable"),
+        (replace(GOOD, port_obstacles={POSTIZ: "nginx has it"}), "port-taken"),
+        (with_info(api_version="1.40"), "engine-too-old"),
+        (with_info(architecture="riscv64"), "architecture-unsupported"),
+        (with_info(memory_bytes=2 * GIB), "memory-low"),
+        (replace(with_engine(missing_images=("a",)), free_bytes={"/": GIB}), "disk-low"),
+        (with_engine(missing_images=("a",), pull_obstacles={"a": "denied"}), "image-not-pullable"),
+        (with_engine(containers=(container("postiz", "postiz", "/srv/other"),)), "project-in-other-directory"),
+        (replace(with_engine(volumes=(OLD_VOLUME,)), recorded_project="old"), "volumes-orphaned"),
+        (
+            with_engine(containers=(container("old", "postiz", "/opt/postiz"),), volumes=(OLD_VOLUME,)),
+            "volumes-orphaned",
+        ),
+        (
+            with_engine(containers=(container("postiz", "temporal-postgresql", "/opt/postiz", ANONYMOUS),)),
+            "anonymous-volumes",
+        ),
+    ],
+)
+def test_each_problem_has_its_code_and_stops_the_run(seen: HostSnapshot, code: str) -> None:
+    (finding,) = judge(WANTED, seen)
+    assert (finding.code, finding.severity) == (code, Severity.ERROR)
+    assert finding.evidence
+    assert finding.remedy
+
+
+def test_all_findings_come_at_once() -> None:
+    wanted = replace(WANTED, url="nonsense", dynamic_config=None)
+    findings = judge(wanted, replace(GOOD, compose_version="", engine=None, engine_problem=EngineUnreachable("x", "y")))
+    assert [finding.code for finding in findings] == [
+        "url-malformed",
+        "dynamic-config-missing",
+        "engine-unreachable",
+        "compose-missing",
+    ]
+    assert describe(findings).startswith("4 problems found, nothing was changed:")
+
+
+def test_low_space_under_a_complete_stack_is_a_warning() -> None:
+    (finding,) = judge(WANTED, replace(GOOD, free_bytes={"/": GIB}))
+    assert (finding.code, finding.severity) == ("disk-low", Severity.WARNING)
+
+
+def test_two_services_on_one_port() -> None:
+    findings = judge(replace(WANTED, ports=(POSTIZ, replace(CONSOLE, port=4007))), GOOD)
+    assert [finding.code for finding in findings] == ["port-taken", "port-taken"]
+
+
+def test_images_that_may_not_be_pulled() -> None:
+    (finding,) = judge(replace(WANTED, pull="never"), with_engine(missing_images=("a:1",)))
+    assert (finding.code, finding.component) == ("image-not-pullable", "a:1")
+
+
+def test_stacks_of_other_names_are_nobodys_business() -> None:
+    assert (
+        judge(WANTED, with_engine(containers=(container("other", "postiz", "/opt/other"),), volumes=(OLD_VOLUME,)))
+        == ()
+    )

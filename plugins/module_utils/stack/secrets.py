@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Dict, Mapping, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error
@@ -56,6 +57,12 @@ JWT_SECRET = SecretKind(
 KINDS: Tuple[SecretKind, ...] = (POSTGRES_PASSWORD, TEMPORAL_POSTGRES_PASSWORD, JWT_SECRET)
 
 
+@lru_cache(maxsize=32)
+def _digest(secret: str, salt: str) -> str:
+    """Asked several times for each secret, and slow on purpose."""
+    return hashlib.scrypt(secret.encode(), salt=bytes.fromhex(salt), n=2**12, r=8, p=1, dklen=32).hex()
+
+
 @dataclass(frozen=True)
 class Fingerprint:
     """Recognises a secret without containing it; both fields are hexadecimal."""
@@ -67,8 +74,7 @@ class Fingerprint:
     def of(cls, secret: str, salt: Optional[str] = None) -> Fingerprint:
         """A fingerprint with a new salt, unless one is given. scrypt with 4 MiB of memory takes about 10 ms."""
         chosen = salt or secrets.token_hex(16)
-        digest = hashlib.scrypt(secret.encode(), salt=bytes.fromhex(chosen), n=2**12, r=8, p=1, dklen=32)
-        return cls(chosen, digest.hex())
+        return cls(chosen, _digest(secret, chosen))
 
     def matches(self, secret: str) -> bool:
         """Whether it was made from this secret."""

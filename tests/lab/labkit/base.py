@@ -82,7 +82,8 @@ def _root(client: docker.DockerClient, log: IO[bytes]) -> str:
         return given
     if os.getuid() == 0 and engine.on_debian():
         if not shutil.which("debootstrap"):
-            engine.apt_install(("debootstrap",))
+            engine.apt_update()
+            engine.apt_install("debootstrap")
         _import(client, _debootstrap(log))
         return ROOTFS
     try:

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY")
 PASSED_VARIABLES = (
@@ -67,11 +68,27 @@ def proxies() -> dict[str, str]:
     return found
 
 
+def java_proxy() -> str:
+    """The proxy as Java's system properties: Maven reads no proxy variables."""
+    address = proxies().get("HTTPS_PROXY") or proxies().get("HTTP_PROXY")
+    parts = urlsplit(address if address and "://" in address else f"//{address or ''}")
+    if not parts.hostname:
+        return ""
+    port = parts.port or 80
+    return " ".join(f"-D{kind}.proxyHost={parts.hostname} -D{kind}.proxyPort={port}" for kind in ("http", "https"))
+
+
 def builder_environment() -> dict[str, str]:
     """Environment of a builder container."""
     passed = {name: os.environ[name] for name in PASSED_VARIABLES if os.environ.get(name)}
     caches = {"PIP_CACHE_DIR": "/cache/pip", "npm_config_cache": "/cache/npm"}
-    return {**proxies(), **passed, **caches, **dict.fromkeys(BUNDLE_VARIABLES, BUNDLE)}
+    return {
+        **proxies(),
+        **passed,
+        **caches,
+        **dict.fromkeys(BUNDLE_VARIABLES, BUNDLE),
+        "MAVEN_OPTS": os.environ.get("MAVEN_OPTS") or java_proxy(),
+    }
 
 
 def build_arguments(dockerfile: str) -> dict[str, str]:

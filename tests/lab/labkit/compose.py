@@ -47,7 +47,8 @@ def _version() -> str | None:
 def _install_docker_cli() -> None:
     if os.getuid() != 0 or not engine.on_debian():
         raise LabError("the command `docker` is missing. Install Docker's command line client with Compose v2.")
-    engine.apt_install(tuple(name for name in engine.packages() if name.startswith("docker")))
+    engine.apt_update()
+    engine.apt_install(*(name for name in engine.packages() if name.startswith("docker")))
 
 
 def _plugin() -> Path:

@@ -61,7 +61,8 @@ def _install() -> None:
             "no Docker Engine answers, and only root on Debian can be given one. "
             "Install Docker Engine (20.10 or later) with Compose v2, start it, and run this again."
         )
-    apt_install(packages())
+    apt_update()
+    apt_install(*packages())
 
 
 def packages() -> tuple[str, ...]:
@@ -70,17 +71,28 @@ def packages() -> tuple[str, ...]:
     return (*PACKAGES, "docker-cli") if known else PACKAGES
 
 
-def apt_install(names: tuple[str, ...]) -> None:
-    """Install Debian packages with the machine's own apt settings."""
+def apt_update() -> None:
+    """Fetch package lists with the machine's own apt settings; one unreachable source of several is no obstacle."""
+    _apt("update")
+
+
+def apt_install(*names: str) -> None:
+    """Install Debian packages, after `apt_update`."""
     print(f"installing {', '.join(names)} (Debian packages)…", flush=True)
-    log = LAB_CACHE / "log" / "apt.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    if _apt("install", "-y", "--no-install-recommends", *names):
+        raise LabError(f"apt-get could not install {' '.join(names)}; its output: {_apt_log()}")
+
+
+def _apt(*words: str) -> int:
+    _apt_log().parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with log.open("ab") as stream:
-        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *names]):
-            done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, env=environment, check=False)
-            if done.returncode and command[1] == "install":
-                raise LabError(f"apt-get could not install {' '.join(names)}; its output: {log}")
+    with _apt_log().open("ab") as log:
+        command = ["apt-get", *words]
+        return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env=environment, check=False).returncode
+
+
+def _apt_log() -> Path:
+    return LAB_CACHE / "log" / "apt.log"
 
 
 def _start() -> None:

@@ -51,6 +51,22 @@ def test_proxies_come_in_both_spellings(proxy: str) -> None:
     assert proxies() == {"HTTPS_PROXY": proxy, "https_proxy": proxy}
 
 
+@pytest.mark.parametrize(
+    ("address", "host", "port"),
+    [("http://proxy.example:3128", "proxy.example", 3128), ("proxy.example:8080", "proxy.example", 8080)],
+)
+def test_maven_gets_the_proxy_as_properties(
+    monkeypatch: pytest.MonkeyPatch, address: str, host: str, port: int
+) -> None:
+    monkeypatch.setattr(clientsettings, "proxies", lambda: {"HTTPS_PROXY": address})
+    assert f"-Dhttps.proxyHost={host} -Dhttps.proxyPort={port}" in clientsettings.java_proxy()
+
+
+def test_maven_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clientsettings, "proxies", dict)
+    assert clientsettings.java_proxy() == ""
+
+
 def test_only_declared_settings_become_build_arguments(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple")
     monkeypatch.setenv("GOPROXY", "https://go.example")

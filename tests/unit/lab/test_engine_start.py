@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_compose_version(text: str, version: tuple[int, int]) -> None:
 def silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """No engine answers, and nothing may be installed or started for real."""
     monkeypatch.setattr(engine, "_answering", lambda: None)
-    monkeypatch.setattr(engine, "apt_install", lambda _: pytest.fail("installed packages"))
+    monkeypatch.setattr(engine, "_apt", lambda *_: pytest.fail("ran apt-get"))
     monkeypatch.setattr(engine, "_start", lambda: pytest.fail("started an engine"))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
 
@@ -41,6 +42,27 @@ def test_only_root_on_debian_gets_an_engine(monkeypatch: pytest.MonkeyPatch, uid
     monkeypatch.setattr(engine, "on_debian", lambda: debian)
     with pytest.raises(LabError, match=r"Install Docker Engine \(20.10 or later\)"):
         engine.ensure()
+
+
+@pytest.mark.parametrize(("known", "client"), [(True, ["docker-cli"]), (False, [])])
+def test_debian_13_has_the_command_line_client_apart(
+    monkeypatch: pytest.MonkeyPatch, known: bool, client: list[str]
+) -> None:
+    commands: list[tuple[str, ...]] = []
+    monkeypatch.setattr(engine, "_answering", lambda: None)
+    monkeypatch.setattr(engine, "_apt", lambda *words: commands.append(words))
+    monkeypatch.setattr(engine, "_start", lambda: None)
+    monkeypatch.setattr(engine, "_wait", lambda: "client")
+    monkeypatch.setattr(engine, "on_debian", lambda: True)
+    monkeypatch.setattr("labkit.engine.shutil.which", lambda _: None)
+    monkeypatch.setattr("labkit.engine.os.getuid", lambda: 0)
+    monkeypatch.setattr(
+        "labkit.engine.subprocess.run", lambda *_, **__: subprocess.CompletedProcess([], 0 if known else 100)
+    )
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    assert engine.ensure() == "client"
+    assert [words[0] for words in commands] == ["update", "install"]
+    assert list(commands[1][3:]) == ["docker.io", "iptables", "debootstrap", *client]
 
 
 def test_an_engine_that_never_answers_is_reported_with_its_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-import { releases } from './releases.mjs';
 import { compile, ROOT, writeRelease } from './compile.mjs';
+import { releases } from './releases.mjs';
 
 const { bundleWorkflowCode } = createRequire(join(ROOT, 'package.json'))('@temporalio/worker');
 const orchestrator = join(ROOT, 'apps/orchestrator');

@@ -8,7 +8,7 @@ const NEWEST = 'postWorkflowV109';
 const STARTS = ['libraries/nestjs-libraries/src/database/prisma/posts/posts.service.js', 'apps/orchestrator/src/activities/post.activity.js'];
 const WORKFLOWS = 'apps/orchestrator/src/workflows';
 
-/** Write the module by which the programs know their release. */
+/** Write release.js, the module by which the programs know their release. */
 export function writeRelease(release) {
   const { fault, organizationColumns } = release;
   writeFileSync(
@@ -33,7 +33,7 @@ export function adapt(tree, release) {
   for (const file of STARTS) edit(join(tree, file), (text) => text.replaceAll(NEWEST, release.startedWorkflow));
   for (const name of release.omittedWorkflows) {
     rmSync(join(tree, WORKFLOWS, 'post-workflows', `${name}.js`), { force: true });
-    edit(join(tree, WORKFLOWS, 'index.js'), (text) => text.replace(new RegExp(`^.*${name}.*\\n`, "m"), ''));
+    edit(join(tree, WORKFLOWS, 'index.js'), (text) => text.replace(new RegExp(`^.*${name}.*\\n`, 'm'), ''));
   }
 }
 

@@ -22,6 +22,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
+    details: In check mode a missing engine or Compose is a warning, so that a bare host can be told what would come.
   diff_mode:
     support: none
     details: It changes nothing.
@@ -174,7 +175,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    run(module, lambda: preflight(_parameters(module)), Redactor(secret_inputs(module.params)))
+    run(module, lambda: preflight(_parameters(module), bool(module.check_mode)), Redactor(secret_inputs(module.params)))
 
 
 def _parameters(module: AnsibleModule) -> PreflightParameters:

@@ -42,7 +42,8 @@ def observe(wanted: PreflightParameters) -> HostSnapshot:
         engine_problem=problem,
         compose_version=host.compose_version(),
         free_bytes=_free(wanted, state),
-        port_obstacles=dict(_port_obstacles(wanted, state.containers if state else ())),
+        # Without an engine nobody can tell whether it is this very stack that listens.
+        port_obstacles=dict(_port_obstacles(wanted, state.containers)) if state else {},
         env_file_problem=kept.problem,
         recorded_project=kept.project,
         secrets=secrets,

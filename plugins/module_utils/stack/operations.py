@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any, Dict, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import DOCKER_IMPORT_ERROR, connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine, ImageConfig
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused, StackError
-from ansible_collections.selfhost.postiz.plugins.module_utils.findings import errors_of, sentence
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Severity, errors_of, sentence
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import layout, transaction
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.database import HAS_PSYCOPG2
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.observe import observe
@@ -42,13 +43,19 @@ def missing_libraries() -> Tuple[str, ...]:
     return tuple(name for name, there in present.items() if not there)
 
 
-def preflight(wanted: PreflightParameters) -> Outcome:
+# On a bare host check mode goes on, to say what would come once these are there.
+_INSTALLABLE = ("engine-unreachable", "compose-missing")
+
+
+def preflight(wanted: PreflightParameters, check_mode: bool) -> Outcome:
     """Observe and judge. Raises Refused with every finding that stops the run."""
     libraries = missing_libraries()
     if libraries:
         return Outcome(False, _payload(libraries, None, ()))
     seen = observe(wanted)
     findings = judge(wanted, seen)
+    if check_mode:
+        findings = tuple(_as_warning(finding) if finding.code in _INSTALLABLE else finding for finding in findings)
     stopping = errors_of(findings)
     if stopping:
         raise Refused(stopping)
@@ -57,6 +64,11 @@ def preflight(wanted: PreflightParameters) -> Outcome:
         _payload((), seen.engine, tuple(finding.as_dict() for finding in findings)),
         warnings=tuple(sentence(finding) for finding in findings),
     )
+
+
+def _as_warning(finding: Finding) -> Finding:
+    evidence = f"{finding.evidence} A real run stops here."
+    return replace(finding, severity=Severity.WARNING, evidence=evidence)
 
 
 def _payload(

@@ -14,7 +14,9 @@ mkdirSync(bundles, { recursive: true });
 for (const name of ['v1', 'v2']) {
   writeRelease(releases[name]);
   compile(releases[name]);
-  const { code } = await bundleWorkflowCode({ workflowsPath: join(orchestrator, 'dist/apps/orchestrator/src/workflows/index.js') });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: join(orchestrator, 'dist/apps/orchestrator/src/workflows/index.js'),
+  });
   writeFileSync(join(bundles, `${name}.js`), code);
   rmSync(join(orchestrator, 'dist'), { recursive: true });
 }

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 export const ROOT = process.env.LAB_APP_ROOT || '/app';
 
 const NEWEST = 'postWorkflowV109';
-const STARTS = ['libraries/nestjs-libraries/src/database/prisma/posts/posts.service.js', 'apps/orchestrator/src/activities/post.activity.js'];
+const STARTS = [
+  'libraries/nestjs-libraries/src/database/prisma/posts/posts.service.js',
+  'apps/orchestrator/src/activities/post.activity.js',
+];
 const WORKFLOWS = 'apps/orchestrator/src/workflows';
 
 /** Write release.js, the module by which the programs know their release. */

@@ -22,7 +22,12 @@ export function brandFrontend(version) {
     [oldId, word(oldId.length)],
     [PLACEHOLDER, version],
     ...served
-      .filter((file) => file.startsWith(join(NEXT, 'static/chunks')) && file.endsWith('.js') && readFileSync(file, 'utf8').includes(PLACEHOLDER))
+      .filter(
+        (file) =>
+          file.startsWith(join(NEXT, 'static/chunks')) &&
+          file.endsWith('.js') &&
+          readFileSync(file, 'utf8').includes(PLACEHOLDER),
+      )
       .map((file) => basename(file, '.js'))
       .map((name) => [name, word(name.length).toLowerCase()]),
   ];

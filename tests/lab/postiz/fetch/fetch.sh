@@ -1,5 +1,7 @@
+#!/usr/bin/env bash
 # Packages, the frontend's build and the global tools, as one archive of what lies under / in the image.
 # Runs in postiz-lab/node:22 with the machine's client settings.
+set -euo pipefail
 PNPM=10.6.1
 PM2=7.0.4
 

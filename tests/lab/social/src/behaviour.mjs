@@ -20,9 +20,11 @@ export class Behaviours {
   set(channel, told) {
     const mode = told.mode ?? (told.error ? 'status' : 'ok');
     if (!MODES.includes(mode)) throw new TypeError(`mode must be one of ${MODES.join(', ')}, not ${mode}`);
-    if (told.error && !errors[told.error]) throw new TypeError(`unknown error ${told.error}; known: ${Object.keys(errors).join(', ')}`);
+    if (told.error && !errors[told.error])
+      throw new TypeError(`unknown error ${told.error}; known: ${Object.keys(errors).join(', ')}`);
     const behaviour = { ...standard(channel), ...told, ...errors[told.error], mode };
-    if (mode === 'status' && !(behaviour.status >= 400 && behaviour.status <= 599)) throw new TypeError('status must be 400 to 599');
+    if (mode === 'status' && !(behaviour.status >= 400 && behaviour.status <= 599))
+      throw new TypeError('status must be 400 to 599');
     this.#told.set(channel, behaviour);
     return behaviour;
   }

@@ -15,7 +15,10 @@ export class Ledger {
     mkdirSync(dirname(file), { recursive: true });
     if (existsSync(file)) {
       // A line cut off by a kill is the only one that cannot be read.
-      this.#entries = readFileSync(file, 'utf8').split('\n').filter((line) => line.endsWith('}')).map((line) => JSON.parse(line));
+      this.#entries = readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => line.endsWith('}'))
+        .map((line) => JSON.parse(line));
     }
   }
 

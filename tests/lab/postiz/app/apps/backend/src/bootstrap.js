@@ -17,7 +17,8 @@ export async function bootstrap() {
   logger.log('NestFactory', 'Starting Nest application...');
   try {
     await registerSearchAttributes();
-    if (release.fault === 'backend') throw new Error("Nest can't resolve dependencies of the PostsService (?). Is it part of the module?");
+    if (release.fault === 'backend')
+      throw new Error("Nest can't resolve dependencies of the PostsService (?). Is it part of the module?");
     await startInfiniteWorkflows();
     logger.log('NestApplication', 'Nest application successfully started');
     await listen();

@@ -21,7 +21,9 @@ export function listen(port) {
 
 async function answer(request, response) {
   const known = request.method === 'GET' && request.url.split('?')[0] === '/health/status';
-  const [status, body] = known ? await health() : [404, { statusCode: 404, message: `Cannot ${request.method} ${request.url}` }];
+  const [status, body] = known
+    ? await health()
+    : [404, { statusCode: 404, message: `Cannot ${request.method} ${request.url}` }];
   response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' });
   response.end(JSON.stringify(body));
 }
@@ -30,7 +32,9 @@ async function health() {
   let connection;
   try {
     connection = await Connection.connect({ address, connectTimeout: TIMEOUT });
-    await connection.withDeadline(Date.now() + TIMEOUT, () => connection.workflowService.describeNamespace({ namespace }));
+    await connection.withDeadline(Date.now() + TIMEOUT, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
     return [200, { status: 'ok' }];
   } catch {
     return [500, { status: 'error' }];

@@ -62,7 +62,10 @@ async function connect() {
 /** The bundle was made with the image; the time that upstream's webpack needs is a parameter. */
 async function compile() {
   await pause(compileSeconds * 1000);
-  const bundle = readFileSync(process.env.LAB_WORKFLOW_BUNDLE || '/app/apps/orchestrator/dist/workflow-bundle.js', 'utf8');
+  const bundle = readFileSync(
+    process.env.LAB_WORKFLOW_BUNDLE || '/app/apps/orchestrator/dist/workflow-bundle.js',
+    'utf8',
+  );
   return bundle.replaceAll('@LAB_TIME_SCALE@', String(timeScale));
 }
 

@@ -35,7 +35,8 @@ export async function publicApi(request, url, readBody) {
 async function list({ organization, url }) {
   const start = url.searchParams.get('startDate');
   const end = url.searchParams.get('endDate');
-  if (Number.isNaN(Date.parse(start)) || Number.isNaN(Date.parse(end))) throw bad('startDate and endDate must be ISO 8601 dates');
+  if (Number.isNaN(Date.parse(start)) || Number.isNaN(Date.parse(end)))
+    throw bad('startDate and endDate must be ISO 8601 dates');
   const posts = await getPosts(organization.id, start, end);
   return { posts: posts.map((post) => ({ ...post, tags: [] })) };
 }
@@ -44,14 +45,16 @@ async function create({ organization, body }) {
   if (!TYPES.includes(body.type)) throw bad(`type must be one of the following values: ${TYPES.join(', ')}`);
   if (!Array.isArray(body.posts) || !body.posts.length) throw bad('posts should not be empty');
   const complete = body.posts.every(
-    ({ integration, value }) => integration?.id && value?.length && value.every(({ content }) => typeof content === 'string'),
+    ({ integration, value }) =>
+      integration?.id && value?.length && value.every(({ content }) => typeof content === 'string'),
   );
   if (!complete) throw bad('each post needs integration.id and value[].content');
   return service.createPosts(organization.id, body);
 }
 
 async function status({ organization, match, body }) {
-  if (!['draft', 'schedule'].includes(body.status)) throw bad('status must be one of the following values: draft, schedule');
+  if (!['draft', 'schedule'].includes(body.status))
+    throw bad('status must be one of the following values: draft, schedule');
   return service.changePostStatus(organization.id, match[1], body.status);
 }
 

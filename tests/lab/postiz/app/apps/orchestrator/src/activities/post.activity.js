@@ -14,7 +14,10 @@ export const inAppNotification = (organizationId, content, link) => integrations
 export async function handleRefusal(integration, type) {
   if (type !== 'refresh_token' && type !== 'disconnect') return;
   await integrations.refreshNeeded(integration.id);
-  await integrations.notify(integration.organizationId, `Could not refresh your ${integration.providerIdentifier} channel`);
+  await integrations.notify(
+    integration.organizationId,
+    `Could not refresh your ${integration.providerIdentifier} channel`,
+  );
 }
 
 /** Wakes or starts the workflow of every overdue post of the last two days. */

@@ -12,5 +12,7 @@ export const finalizePost = (post, { idempotencyKey }) => publish(post.integrati
 
 /** Returns undefined where the provider has no comments. */
 export async function postComment(child, _releaseId, idempotencyKey) {
-  return hasComments(child.integration.providerIdentifier) ? publish(child.integration, child, idempotencyKey) : undefined;
+  return hasComments(child.integration.providerIdentifier)
+    ? publish(child.integration, child, idempotencyKey)
+    : undefined;
 }

@@ -15,7 +15,11 @@ export async function publishThread(taskQueue, thread, keyOf) {
     live = true;
     await updatePost(root.id, releaseId, releaseURL);
     await publishChildren(taskQueue, children, releaseId, keyOf);
-    await inAppNotification(root.organizationId, `Your post has been published on ${root.integration.providerIdentifier}`, releaseURL);
+    await inAppNotification(
+      root.organizationId,
+      `Your post has been published on ${root.integration.providerIdentifier}`,
+      releaseURL,
+    );
     await startStreak(root.organizationId);
   } catch (failure) {
     if (failure instanceof Unconfirmed) {

@@ -26,7 +26,10 @@ export function difference(schema, found) {
   for (const [name, wanted] of Object.entries(tables)) {
     const columns = found.tables[name];
     if (!columns) {
-      const lines = [...wanted.columns.map(definition), `CONSTRAINT ${quote(`${name}_pkey`)} PRIMARY KEY (${list(wanted.key)})`];
+      const lines = [
+        ...wanted.columns.map(definition),
+        `CONSTRAINT ${quote(`${name}_pkey`)} PRIMARY KEY (${list(wanted.key)})`,
+      ];
       statements.push(`CREATE TABLE ${quote(name)} (${lines.join(', ')})`);
       continue;
     }
@@ -55,7 +58,10 @@ function relations(tables) {
     ...unique.map((columns) => index('UNIQUE INDEX', table, columns, 'key')),
     ...indexes.map((column) => index('INDEX', table, [column], 'idx')),
   ]);
-  return [...indexes, ...all.flatMap(([table, { columns, foreign }]) => foreign.map((one) => reference(table, columns, one)))];
+  return [
+    ...indexes,
+    ...all.flatMap(([table, { columns, foreign }]) => foreign.map((one) => reference(table, columns, one))),
+  ];
 }
 
 function index(kind, table, columns, suffix) {

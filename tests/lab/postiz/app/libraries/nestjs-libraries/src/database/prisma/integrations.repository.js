@@ -8,7 +8,12 @@ export const getOrganizationByApiKey = async (apiKey) =>
   (await query(`SELECT id, name FROM "Organization" WHERE "apiKey" = $1`, [apiKey]))[0];
 
 export const getIntegration = async (organizationId, id) =>
-  (await query(`SELECT * FROM "Integration" WHERE id = $1 AND "organizationId" = $2 AND "deletedAt" IS NULL`, [id, organizationId]))[0];
+  (
+    await query(`SELECT * FROM "Integration" WHERE id = $1 AND "organizationId" = $2 AND "deletedAt" IS NULL`, [
+      id,
+      organizationId,
+    ])
+  )[0];
 
 export const getIntegrations = (organizationId) =>
   query(

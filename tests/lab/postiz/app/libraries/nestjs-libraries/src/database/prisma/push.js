@@ -31,7 +31,10 @@ async function push(url) {
     await query('BEGIN');
     if (release.fault === 'schema') await query('ALTER TABLE "Post" ALTER COLUMN "publishDate" TYPE INTEGER');
     const { statements, losses } = difference({ enums, tables }, await introspect(query));
-    if (losses.length) console.log(`⚠️  There might be data loss when applying the changes:\n\n${losses.map((line) => `  • ${line}\n`).join('')}`);
+    if (losses.length)
+      console.log(
+        `⚠️  There might be data loss when applying the changes:\n\n${losses.map((line) => `  • ${line}\n`).join('')}`,
+      );
     for (const statement of statements) await query(statement);
     await seed(query);
     await query('COMMIT');

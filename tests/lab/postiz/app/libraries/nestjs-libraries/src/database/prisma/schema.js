@@ -47,10 +47,13 @@ export const tables = {
   Customer: table([id, required('name', text), required('orgId', text), created, updated, deleted], {
     foreign: [refers('orgId', 'Organization')],
   }),
-  Tags: table([id, required('name', text), required('color', text), required('orgId', text), created, updated, deleted], {
-    indexes: ['orgId', 'deletedAt'],
-    foreign: [refers('orgId', 'Organization')],
-  }),
+  Tags: table(
+    [id, required('name', text), required('color', text), required('orgId', text), created, updated, deleted],
+    {
+      indexes: ['orgId', 'deletedAt'],
+      foreign: [refers('orgId', 'Organization')],
+    },
+  ),
   Media: table(
     [id, required('name', text), required('path', text), required('organizationId', text), created, updated, deleted],
     { indexes: ['organizationId'], foreign: [refers('organizationId', 'Organization')] },
@@ -82,7 +85,15 @@ export const tables = {
     ],
     {
       unique: [['organizationId', 'internalId']],
-      indexes: ['providerIdentifier', 'updatedAt', 'createdAt', 'deletedAt', 'customerId', 'inBetweenSteps', 'refreshNeeded'],
+      indexes: [
+        'providerIdentifier',
+        'updatedAt',
+        'createdAt',
+        'deletedAt',
+        'customerId',
+        'inBetweenSteps',
+        'refreshNeeded',
+      ],
       foreign: [refers('organizationId', 'Organization'), refers('customerId', 'Customer')],
     },
   ),
@@ -160,7 +171,15 @@ export const tables = {
     },
   ),
   PayoutProblems: table(
-    [id, required('status', text), required('userId', text), optional('postId', text), required('amount', 'INTEGER'), created, updated],
+    [
+      id,
+      required('status', text),
+      required('userId', text),
+      optional('postId', text),
+      required('amount', 'INTEGER'),
+      created,
+      updated,
+    ],
     { foreign: [refers('userId', 'User'), refers('postId', 'Post')] },
   ),
   Errors: table(
@@ -180,7 +199,15 @@ export const tables = {
     },
   ),
   Notifications: table(
-    [id, required('organizationId', text), required('content', text), optional('link', text), created, updated, deleted],
+    [
+      id,
+      required('organizationId', text),
+      required('content', text),
+      optional('link', text),
+      created,
+      updated,
+      deleted,
+    ],
     {
       indexes: ['createdAt', 'organizationId', 'deletedAt'],
       foreign: [refers('organizationId', 'Organization')],

@@ -18,7 +18,16 @@ export async function seed(query) {
     await query(
       `INSERT INTO "Integration" (id, "internalId", "organizationId", name, "providerIdentifier", type, token, "refreshToken", profile, "updatedAt")
        VALUES ($1, $2, $3, $4, $5, 'social', $6, $7, $8, now() AT TIME ZONE 'utc')`,
-      [cuid(), randomBytes(6).toString('hex'), organization, `Lab ${provider}`, provider, secret('lab-token'), secret('lab-refresh'), `lab_${provider}`],
+      [
+        cuid(),
+        randomBytes(6).toString('hex'),
+        organization,
+        `Lab ${provider}`,
+        provider,
+        secret('lab-token'),
+        secret('lab-refresh'),
+        `lab_${provider}`,
+      ],
     );
   }
 }

@@ -11,7 +11,11 @@ const tiktok = [
   ['spam_risk_user_banned_from_posting', 'bad_body', 'Account banned from posting, please check TikTok account status'],
   ['spam_risk_too_many_posts', 'bad_body', 'TikTok says your daily post limit reached, please try again tomorrow'],
   ['reached_active_user_cap', 'disconnect', 'Daily active user quota reached, please try again later'],
-  ['unaudited_client_can_only_post_to_private_accounts', 'bad_body', 'App not approved for public posting, contact support'],
+  [
+    'unaudited_client_can_only_post_to_private_accounts',
+    'bad_body',
+    'App not approved for public posting, contact support',
+  ],
   ['url_ownership_unverified', 'bad_body', 'You have to upload the picture/video to Postiz when sending a URL'],
   ['privacy_level_option_mismatch', 'bad_body', 'Privacy level mismatch, please check privacy settings'],
   ['picture_size_check_failed', 'bad_body', 'Picture size check failed, please check the picture size'],

@@ -43,7 +43,11 @@ async function call(body, token, idempotencyKey) {
     });
     return { status: response.status, text: await response.text() };
   } catch (problem) {
-    throw ApplicationFailure.create({ type: UNCONFIRMED, message: `fetch failed: ${problem.cause?.message ?? problem.message}`, nonRetryable: true });
+    throw ApplicationFailure.create({
+      type: UNCONFIRMED,
+      message: `fetch failed: ${problem.cause?.message ?? problem.message}`,
+      nonRetryable: true,
+    });
   }
 }
 

@@ -53,7 +53,17 @@ export const searchForMissingThreeHoursPosts = () =>
   );
 
 /** Create a root and its children in one group; returns the root's id. */
-export function createThread({ organizationId, integration, state, date, interval, creationMethod, settings, values, group }) {
+export function createThread({
+  organizationId,
+  integration,
+  state,
+  date,
+  interval,
+  creationMethod,
+  settings,
+  values,
+  group,
+}) {
   return transaction(async (run) => {
     let parent = null;
     let root;

@@ -37,7 +37,12 @@ export async function createPosts(organizationId, body) {
   const date = body.type === 'now' ? new Date(Math.floor(Date.now() / 60000) * 60000) : asUtc(body.date);
   const group = randomUUID();
   const created = [];
-  for (const { integration: { id }, value, settings, group: given } of body.posts) {
+  for (const {
+    integration: { id },
+    value,
+    settings,
+    group: given,
+  } of body.posts) {
     const integration = await integrations.getIntegration(organizationId, id);
     if (!integration) throw Object.assign(new Error('Integration not found'), { status: 400 });
     const postId = await posts.createThread({
@@ -60,7 +65,8 @@ export async function createPosts(organizationId, body) {
 /** A date without a zone is UTC. */
 function asUtc(text) {
   const moment = new Date(/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`);
-  if (Number.isNaN(moment.getTime())) throw Object.assign(new Error('date must be a valid ISO 8601 date string'), { status: 400 });
+  if (Number.isNaN(moment.getTime()))
+    throw Object.assign(new Error('date must be a valid ISO 8601 date string'), { status: 400 });
   return moment;
 }
 

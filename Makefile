@@ -80,6 +80,7 @@ sanity: environment-dev ## ansible-test sanity, in .cache/sanity
 
 molecule: environment-dev ## Molecule scenarios on the lab
 	tests/lab/lab images
+	rm -rf $(ANSIBLE_HOME)/tmp/molecule.*
 	molecule test --no-command-borders $(SCENARIOS)
 
 fidelity: environment-dev ## The facts that the collection relies on, checked on the lab

@@ -18,7 +18,10 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 INVENTORY = os.environ.get("BENCH_INVENTORY", str(REPOSITORY / "tests/lab/inventory"))
-PLAYS = {"provision": REPOSITORY / "playbooks/provision.yml", "compose only": REPOSITORY / "tests/bench/compose_only.yml"}
+PLAYS = {
+    "provision": REPOSITORY / "playbooks/provision.yml",
+    "compose only": REPOSITORY / "tests/bench/compose_only.yml",
+}
 ROUNDS = 5
 MAX_RATIO = 1.5
 MAX_TASKS = 15
@@ -64,6 +67,8 @@ def test_a_second_run_is_about_as_quick_as_compose_alone(rounds: dict[str, list[
     medians = {name: statistics.median(times) for name, times in rounds.items()}
     ratio = medians["provision"] / medians["compose only"]
     for name, times in rounds.items():
-        print(f"\n{name:13} median {medians[name]:5.2f} s  of {', '.join(f'{seconds:.2f}' for seconds in times)}", end="")
+        print(
+            f"\n{name:13} median {medians[name]:5.2f} s  of {', '.join(f'{seconds:.2f}' for seconds in times)}", end=""
+        )
     print(f"\nratio {ratio:.2f} (at most {MAX_RATIO})")
     assert ratio <= MAX_RATIO

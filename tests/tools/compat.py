@@ -25,7 +25,8 @@ from labkit import clientsettings
 CACHE = REPOSITORY / ".cache" / "compat"
 INVENTORY = REPOSITORY / "tests" / "lab" / "inventory"
 CONTAINER = "postiz-lab/ansible:trixie"
-CLI_PLUGINS = ("/usr/local/lib/docker", "/usr/libexec/docker", "/usr/lib/docker")
+COMPOSE_HERE = '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}'
+COMPOSE_THERE = "/usr/local/lib/docker/cli-plugins/docker-compose"
 SOCKET = "/var/run/docker.sock"
 RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
@@ -43,8 +44,8 @@ CORES = (Core("oldest", range(10, 13)), Core("newest", range(12, 15)))
 
 def container_prefix() -> list[str]:
     """Run a program in the other Debian, with this checkout, engine and package-client settings."""
-    mounts = {str(REPOSITORY): "rw", SOCKET: "rw", **{path: "ro" for path in CLI_PLUGINS if Path(path).is_dir()}}
-    binds = [f"{path}:{path}:{mode}" for path, mode in mounts.items()]
+    compose = Path(run([], "docker", "info", "--format", COMPOSE_HERE).strip()).resolve()
+    binds = [f"{REPOSITORY}:{REPOSITORY}", f"{SOCKET}:{SOCKET}", f"{compose}:{COMPOSE_THERE}:ro"]
     binds += [f"{path}:{mount['bind']}:ro" for path, mount in clientsettings.builder_mounts().items()]
     environment = {**clientsettings.builder_environment(), **ansible_environment()}
     environment = {name: value for name, value in environment.items() if not value.startswith("/cache/")}

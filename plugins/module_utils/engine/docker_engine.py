@@ -29,6 +29,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
 
 try:
     import docker
+    import docker.constants
     import docker.errors
     import docker.utils
     from requests.exceptions import RequestException
@@ -48,20 +49,37 @@ def connect() -> Engine:
     """
     if DOCKER_IMPORT_ERROR is not None:
         raise LibraryMissing("docker", DOCKER_IMPORT_ERROR)
+    settings = docker.utils.kwargs_from_env()
+    address = settings.get("base_url", docker.constants.DEFAULT_UNIX_SOCKET).replace("http+unix://", "unix://")
     try:
-        settings = docker.utils.kwargs_from_env()
         return DockerEngine(docker.APIClient(version="auto", timeout=TIMEOUT_SECONDS, **settings))
     except (docker.errors.DockerException, RequestException, OSError) as problem:
-        if "Permission denied" in str(problem):
+        reason = _plain_reason(problem)
+        if isinstance(reason, PermissionError):
             raise EnginePermissionDenied(
-                "The Docker Engine's socket refuses this user.",
+                f"The Docker Engine's socket {address} refuses this user.",
                 "run with become: true, or add the user to the group docker.",
             ) from problem
+        text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
         raise EngineUnreachable(
-            f"No Docker Engine answers: {problem}.",
+            f"No Docker Engine answers at {address}: {text}.",
             "install the engine and start it (Debian: apt install docker.io; systemctl start docker), "
             "or set DOCKER_HOST to the engine that is meant.",
         ) from problem
+
+
+def _plain_reason(problem: BaseException) -> BaseException:
+    """The operating system's error inside the wrappings of docker, requests and urllib3; else the outermost one."""
+    pending: List[BaseException] = [problem]
+    seen: List[BaseException] = []
+    while pending:
+        current = pending.pop()
+        if isinstance(current, OSError) and current.errno is not None:
+            return current
+        seen.append(current)
+        inner = (current.__cause__, current.__context__, *current.args)
+        pending.extend(item for item in inner if isinstance(item, BaseException) and item not in seen)
+    return problem
 
 
 @contextmanager

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, FrozenSet, Optional, Tuple
 
@@ -42,6 +43,20 @@ class ServiceState:
         return is_healthy(self.state, self.health)
 
 
+# Of a longer tail, lines like these come first: the cause is often far above the last line.
+_TELLING = re.compile(r"error|fail|fatal|exception|refused|denied|cannot|unable|out of memory", re.IGNORECASE)
+_TAIL_LINES = 400
+
+
+def telling_lines(log: str, limit: int) -> str:
+    """At most `limit` lines, in their order: half of them such that speak of trouble, then the last ones."""
+    lines = [line.rstrip() for line in log.splitlines() if line.strip()]
+    last = max(limit - limit // 2, limit - sum(1 for line in lines[:-limit] if _TELLING.search(line)))
+    troubles = [line for line in lines[:-last] if _TELLING.search(line)]
+    kept = troubles[max(len(troubles) - (limit - last), 0) :] if limit > last else []
+    return "\n".join([*kept, *lines[-last:]])
+
+
 def is_healthy(state: str, health: str) -> bool:
     """Health as the engine tells it; `starting` is not healthy."""
     return state == "running" and health in ("", "none", "healthy")
@@ -56,7 +71,7 @@ def collect(engine: Engine, project: str, log_lines: int) -> Tuple[Tuple[Service
             detail = engine.detail(container.identifier)
             secrets |= secret_values(detail.environment)
             needs_log = log_lines > 0 and not is_healthy(container.state, detail.health)
-            log = engine.log_tail(container.identifier, log_lines) if needs_log else ""
+            log = telling_lines(engine.log_tail(container.identifier, _TAIL_LINES), log_lines) if needs_log else ""
             services.append(_state(container, detail, log))
     return tuple(sorted(services, key=lambda item: item.service)), secrets
 
@@ -75,7 +90,7 @@ def _state(container: Container, detail: ContainerDetail, log: str) -> ServiceSt
         started_at=detail.started_at,
         error=detail.error,
         health_output=detail.health_output,
-        log=log.rstrip(),
+        log=log,
         data_in_anonymous_volume=any(
             mount.anonymous and mount.destination == DATA_PATHS.get(container.service) for mount in container.mounts
         ),
@@ -116,7 +131,7 @@ def _evidence(item: ServiceState) -> str:
     if item.health_output and item.state == "running":
         text += f" Last health check: {item.health_output}"
     if item.log:
-        text += "\n      last log lines:\n" + "\n".join(f"        {line}" for line in item.log.splitlines())
+        text += "\n      from its log:\n" + "\n".join(f"        {line}" for line in item.log.splitlines())
     return text + ("\n     " if item.log else "")
 
 

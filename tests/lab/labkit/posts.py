@@ -9,6 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from labkit import social
 from labkit.errors import LabError
 from labkit.stack import Stack
 
@@ -148,3 +149,11 @@ def errors(stack: Stack, post: str) -> tuple[str, ...]:
     return tuple(
         row[0] for row in stack.rows('SELECT message FROM "Errors" WHERE "postId" = %s ORDER BY "createdAt"', post)
     )
+
+
+def published_at(post: str) -> datetime:
+    """When the social network made a post visible first."""
+    calls = [call for call in social.ledger(post) if call.outcome == social.VISIBLE]
+    if not calls:
+        raise LabError(f"post {post} is not on the social network")
+    return datetime.fromisoformat(calls[0].time)

@@ -13,7 +13,7 @@ import yaml
 
 from labkit import catalog, compose, engine, images, social
 from labkit.errors import LabError
-from labkit.paths import INVENTORY, REPOSITORY
+from labkit.paths import INVENTORY, LABEL, REPOSITORY
 from labkit.stack import DEFAULT_PROJECT, Stack
 
 PLAYBOOK = REPOSITORY / "playbooks" / "provision.yml"
@@ -68,3 +68,17 @@ def provision(
     if done.returncode:
         raise LabError(f"provision.yml ended with {done.returncode}; the reason is above. More: tests/lab/lab logs")
     return stack
+
+
+def push_schema(stack: Stack, release: str) -> None:
+    """Only the schema push of a release's boot, against the stack's database."""
+    container = stack.container("postiz")
+    stack.client.containers.run(
+        f"{REPOSITORY_OF_POSTIZ}:{release}",
+        ["pnpm", "run", "prisma-db-push"],
+        environment={"DATABASE_URL": stack.environment("postiz")["DATABASE_URL"]},
+        network=f"{stack.project}_postiz-network",
+        labels={LABEL: "true"},
+        working_dir=container.attrs["Config"]["WorkingDir"] or None,
+        remove=True,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from docker import DockerClient
 from docker.models.containers import Container
 
 from labkit import faults, pm2
@@ -20,16 +21,16 @@ OPTIONAL = frozenset({"spotlight"})
 def services(stack: Stack) -> str:
     """Table of the nine services."""
     found = stack.containers()
-    rows = [_service(name, found.get(name)) for name in SERVICES]
+    rows = [_service(stack.client, name, found.get(name)) for name in SERVICES]
     return table(("SERVICE", "STATE", "HEALTH", "MEMORY", "PORTS", "IMAGE"), rows)
 
 
-def _service(name: str, container: Container | None) -> tuple[str, ...]:
+def _service(client: DockerClient, name: str, container: Container | None) -> tuple[str, ...]:
     if container is None:
         return (name, "off by default" if name in OPTIONAL else "absent", "-", "-", "-", "-")
     state = container.attrs["State"]
     health = state.get("Health", {}).get("Status", "no check")
-    memory = used_memory(container) if container.status == "running" else 0
+    memory = used_memory(client, container) if container.status == "running" else 0
     ports = ", ".join(
         f"{binding['HostIp']}:{binding['HostPort']}"
         for bindings in container.attrs["NetworkSettings"]["Ports"].values()
@@ -38,9 +39,9 @@ def _service(name: str, container: Container | None) -> tuple[str, ...]:
     return (name, container.status, health, f"{memory // 2**20} MiB", ports or "-", container.attrs["Config"]["Image"])
 
 
-def used_memory(container: Container) -> int:
+def used_memory(client: DockerClient, container: Container) -> int:
     """Bytes that a container uses without the page cache, as ``docker stats`` counts them."""
-    stats: Any = container.stats(stream=False)
+    stats: Any = client.api.stats(str(container.id), stream=False, one_shot=True)
     memory = stats.get("memory_stats") or {}
     cached = memory.get("stats", {})
     return int(memory.get("usage", 0)) - int(cached.get("total_inactive_file", cached.get("inactive_file", 0)))
@@ -74,6 +75,5 @@ def _apps(stack: Stack) -> str:
 
 def _pollers(stack: Stack) -> str:
     queues = ["main", *filter(None, stack.environment("postiz").get("LAB_QUEUES", "").split(","))]
-    temporal = Temporal(stack)
     kinds = [("workflow", "main"), *(("activity", queue) for queue in queues)]
-    return ", ".join(f"{queue} {kind}: {len(temporal.fresh_pollers(queue, kind))}" for kind, queue in kinds)
+    return ", ".join(f"{queue} {kind}: {len(repair.polling(stack, queue, kind))}" for kind, queue in kinds)

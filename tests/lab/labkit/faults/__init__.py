@@ -39,6 +39,7 @@ def named(name: str, stack: Stack, options: Options | None = None) -> Fault:
 
 def apply(fault: Fault) -> str:
     """Break the stack and keep that on record; what shows it."""
+    fault.check()
     record = _record(fault.stack, fault.name)
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(

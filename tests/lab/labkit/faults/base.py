@@ -28,6 +28,9 @@ class Fault(ABC):
         self.stack = stack
         self.options = options or Options()
 
+    def check(self) -> None:  # noqa: B027  # most faults may be applied anywhere
+        """Raise LabError where this fault must not be applied here; nothing is changed."""
+
     @abstractmethod
     def apply(self) -> None:
         """Break it; returns once it is broken."""

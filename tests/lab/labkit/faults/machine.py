@@ -93,20 +93,21 @@ class EngineRestart(Fault):
     how = "restarts dockerd: with systemctl, or by ending the detached process and starting its command line again"
     healed_by = "waiting for health, and restarting the Postiz container where it does not work by itself"
 
-    def apply(self) -> None:
+    def check(self) -> None:
         if self.stack.client.info().get("LiveRestoreEnabled"):
             raise LabError("the engine has live-restore on: its restart leaves containers alone. Turn that off first.")
-        managed = Path("/run/systemd/system").is_dir()
-        process = None if managed else running_engine()
+        process = None if managed_by_systemd() else running_engine()
         if not self.options.restart_engine and (process is None or Path(process.output) != ENGINE_LOG):
             raise LabError(
                 "this engine was not started by the lab, and other containers may run on it. "
                 "To restart it all the same: tests/lab/lab fault engine-restart --yes-restart-engine"
             )
-        if process is None:
+
+    def apply(self) -> None:
+        if managed_by_systemd():
             subprocess.run(["systemctl", "restart", "docker"], check=True)
         else:
-            restart_detached(process)
+            restart_detached(running_engine())
         wait_for("the engine", lambda: answers(self.stack), START_SECONDS)
 
     def symptom(self) -> str:
@@ -126,6 +127,11 @@ class EngineRestart(Fault):
                 self.stack.wait_healthy(service, 180)
         if not repair.works(self.stack):
             repair.restart_postiz(self.stack)
+
+
+def managed_by_systemd() -> bool:
+    """Whether services of this machine belong to systemd."""
+    return Path("/run/systemd/system").is_dir()
 
 
 def running_engine() -> EngineProcess:

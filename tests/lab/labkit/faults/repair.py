@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 
 from labkit import pm2
 from labkit.errors import LabError
 from labkit.stack import Stack
-from labkit.temporal import Temporal
+from labkit.temporal import FRESH_SECONDS, Poller, Temporal, parse_time
 from labkit.waiting import wait_for
 
 BOOT_SECONDS = 180.0
@@ -29,13 +30,22 @@ def api_status(stack: Stack) -> int:
 
 
 def works(stack: Stack) -> bool:
-    """Whether the API answers and this container's own worker polls ``main``."""
+    """Whether the API answers and the orchestrator that runs now polls ``main``."""
     if api_status(stack) != 200:
         return False
     try:
-        return bool(Temporal(stack).fresh_pollers(seconds=60))
+        return bool(polling(stack))
     except LabError:
         return False
+
+
+def polling(stack: Stack, queue: str = "main", kind: str = "workflow") -> tuple[Poller, ...]:
+    """Pollers that belong to a living orchestrator: entries of dead ones stay listed for minutes."""
+    alive = {str(process.pid) for process in pm2.workers(pm2.processes(stack), "orchestrator")}
+    since = parse_time(stack.container("postiz").attrs["State"]["StartedAt"])
+    age = (datetime.now(UTC) - since).total_seconds()
+    found = Temporal(stack).fresh_pollers(queue, kind, min(age, FRESH_SECONDS))
+    return tuple(poller for poller in found if poller.identity.partition("@")[0] in alive)
 
 
 def wait_works(stack: Stack, seconds: float = BOOT_SECONDS) -> None:

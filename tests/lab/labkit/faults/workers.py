@@ -5,7 +5,6 @@ from __future__ import annotations
 from labkit import pm2
 from labkit.faults import repair
 from labkit.faults.base import Fault
-from labkit.temporal import Temporal
 from labkit.waiting import wait_for
 
 BACKEND_PORT = 3000
@@ -37,9 +36,7 @@ class SilentWorker(Fault):
 
     def symptom(self) -> str:
         app = pm2.apps(self.stack)["orchestrator"]
-        working = pm2.workers(pm2.processes(self.stack), "orchestrator")
-        polling = {poller.identity.split("@")[0] for poller in Temporal(self.stack).fresh_pollers(seconds=60)}
-        if app.status != "online" or any(str(process.pid) in polling for process in working):
+        if app.status != "online" or repair.polling(self.stack):
             return ""
         return f"pm2: orchestrator {app.status}, {app.restarts} restarts; pollers on main from its process: none"
 
@@ -122,7 +119,9 @@ class Backend502(Fault):
 
     def _failures(self) -> int:
         """How often the backend has logged that it reached no Temporal."""
-        return self.stack.run("postiz", "cat", "/root/.pm2/logs/backend-error.log", check=False).text.count("UNAVAILABLE")
+        return self.stack.run("postiz", "cat", "/root/.pm2/logs/backend-error.log", check=False).text.count(
+            "UNAVAILABLE"
+        )
 
     def symptom(self) -> str:
         status = repair.api_status(self.stack)

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack.info import ServiceState, judge, report, verdict
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.info import (
+    ServiceState,
+    judge,
+    report,
+    telling_lines,
+    verdict,
+)
 
 GOOD = ServiceState(
     "postiz", "x-postiz-1", "i", "running", "healthy", (), 0, 0, False, "2026-01-01T00:00:00Z", "", "", "", False
@@ -40,3 +46,19 @@ def test_the_cause_comes_before_its_consequences() -> None:
 
 def test_no_container_is_no_statement() -> None:
     assert verdict((), ()) is Verdict.UNKNOWN
+
+
+def test_the_line_that_tells_the_cause_is_kept_among_the_last_ones() -> None:
+    log = "\n".join(["start", "Error: no database", "", *(f"noise {number}" for number in range(50))])
+    lines = telling_lines(log, 6).splitlines()
+    assert lines == ["Error: no database", *(f"noise {number}" for number in range(45, 50))]
+
+
+def test_a_log_full_of_errors_shows_the_latest_of_them_and_the_end() -> None:
+    log = "\n".join([*(f"error {number}" for number in range(50)), *(f"noise {number}" for number in range(10))])
+    lines = telling_lines(log, 6).splitlines()
+    assert lines == ["error 47", "error 48", "error 49", "noise 7", "noise 8", "noise 9"]
+
+
+def test_a_short_log_is_shown_whole() -> None:
+    assert telling_lines("a\nerror\nb", 15) == "a\nerror\nb"

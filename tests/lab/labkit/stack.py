@@ -58,7 +58,7 @@ class Stack:
     def containers(self) -> dict[str, Container]:
         """Containers by service, stopped ones too; only those with the lab's label."""
         wanted: dict[str, Any] = {"label": [f"{PROJECT_LABEL}={self.project}", f"{LABEL}=true"]}
-        found = self.client.containers.list(all=True, filters=wanted)
+        found = self.client.containers.list(all=True, filters=wanted, ignore_removed=True)
         return {container.labels[SERVICE_LABEL]: container for container in found}
 
     def container(self, service: str) -> Container:

@@ -39,7 +39,7 @@ options:
     default: false
   environment:
     description: Additional environment of Postiz, as the JSON text of a dictionary; every value is treated as a secret.
-    type: str
+    type: json
     default: '{}'
 """
 

@@ -27,6 +27,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets impo
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.transaction import FileChange, WantedFile
 
 COMPOSE_FILE = "compose.yaml"
+# In the heading of the compose file and of .env.
+MANAGED = "Managed by selfhost.postiz"
 ENTRYPOINT_MARK = "@IMAGE_ENTRYPOINT@"
 COMMAND_MARK = "@IMAGE_COMMAND@"
 
@@ -145,11 +147,20 @@ def validator(directory: str) -> Callable[[Mapping[str, str]], None]:
     return validate
 
 
+def replaced_files(changes: Tuple[FileChange, ...]) -> Tuple[WantedFile, ...]:
+    """Copies of files that somebody else wrote: the way back for a stack that is adopted."""
+    return tuple(
+        WantedFile(change.wanted.path + ".replaced", change.before, 0o600, secret=True)
+        for change in changes
+        if change.wanted.path in (".env", COMPOSE_FILE) and change.before and MANAGED not in change.before
+    )
+
+
 def place(directory: str, changes: Tuple[FileChange, ...], validate: Callable[[Mapping[str, str]], None]) -> None:
     """Stage, validate, then place all files; a refusal leaves everything as it was."""
     os.makedirs(os.path.join(directory, "state"), mode=0o700, exist_ok=True)
     transaction.finish_interrupted(directory)
-    staged = transaction.stage(directory, tuple(change.wanted for change in changes))
+    staged = transaction.stage(directory, (*replaced_files(changes), *(change.wanted for change in changes)))
     try:
         validate(staged)
     except Exception:

@@ -25,7 +25,7 @@ def stack_argument_spec() -> Dict[str, Any]:
         "jwt_secret": {"type": "str", "no_log": True},
         "accept_new_jwt_secret": {"type": "bool", "default": False, "no_log": False},
         # One string: as a dictionary, Ansible would censor each of its values ("true", "1") everywhere.
-        "environment": {"type": "str", "default": "{}", "no_log": True},
+        "environment": {"type": "json", "default": "{}", "no_log": True},
     }
 
 

@@ -61,3 +61,10 @@ def test_what_was_never_there_is_shown_as_empty() -> None:
     wanted = WantedFile("compose.yaml", "name: x\n", 0o644)
     (entry,) = layout.differences((FileChange(wanted, None, None),))
     assert (entry["before"], entry["after"]) == ("", "name: x\n")
+
+
+def test_a_file_that_somebody_else_wrote_is_kept() -> None:
+    theirs = FileChange(WantedFile("compose.yaml", "new", 0o644), "services: {}\n", 0o644)
+    ours = FileChange(WantedFile(".env", "new", 0o600, secret=True), envfile.render({"A": "old"}), 0o600)
+    (copy,) = layout.replaced_files((theirs, ours))
+    assert (copy.path, copy.content, copy.mode) == ("compose.yaml.replaced", "services: {}\n", 0o600)

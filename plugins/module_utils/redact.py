@@ -28,8 +28,9 @@ def is_secret_name(name: str) -> bool:
 
 
 def secret_values(environment: Mapping[str, str]) -> FrozenSet[str]:
-    """The values that stand under secret-looking names."""
-    return frozenset(value for name, value in environment.items() if value and is_secret_name(name))
+    """The values that stand under secret-looking names, and not under an open one as well (upstream: user = password)."""
+    shown = {value for name, value in environment.items() if not is_secret_name(name)}
+    return frozenset(value for name, value in environment.items() if is_secret_name(name) and value not in shown | {""})
 
 
 class Redactor:

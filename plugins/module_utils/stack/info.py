@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any, Dict, FrozenSet, Optional, Tuple
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Dict, Optional, Set, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict, error
-from ansible_collections.selfhost.postiz.plugins.module_utils.redact import secret_values
+from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor, secret_values
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import DATA_PATHS
 
 DEFAULT_LOG_LINES = 15
@@ -62,10 +62,10 @@ def is_healthy(state: str, health: str) -> bool:
     return state == "running" and health in ("", "none", "healthy")
 
 
-def collect(engine: Engine, project: str, log_lines: int) -> Tuple[Tuple[ServiceState, ...], FrozenSet[str]]:
-    """The services by name, and the secret values in their environments. Logs are read of unhealthy ones only."""
+def collect(engine: Engine, project: str, log_lines: int) -> Tuple[ServiceState, ...]:
+    """The services by name. Logs are read of unhealthy ones only; secrets in the environments appear in no text."""
     services = []
-    secrets: FrozenSet[str] = frozenset()
+    secrets: Set[str] = set()
     for container in engine.containers():
         if container.project == project and not container.one_off:
             detail = engine.detail(container.identifier)
@@ -73,7 +73,18 @@ def collect(engine: Engine, project: str, log_lines: int) -> Tuple[Tuple[Service
             needs_log = log_lines > 0 and not is_healthy(container.state, detail.health)
             log = telling_lines(engine.log_tail(container.identifier, _TAIL_LINES), log_lines) if needs_log else ""
             services.append(_state(container, detail, log))
-    return tuple(sorted(services, key=lambda item: item.service)), secrets
+    redactor = Redactor(secrets)
+    return tuple(_redacted(item, redactor) for item in sorted(services, key=lambda item: item.service))
+
+
+def _redacted(item: ServiceState, redactor: Redactor) -> ServiceState:
+    """Free text only: names of services and images are no secrets, even if a password is the same word."""
+    return replace(
+        item,
+        error=redactor.text(item.error),
+        health_output=redactor.text(item.health_output),
+        log=redactor.text(item.log),
+    )
 
 
 def _state(container: Container, detail: ContainerDetail, log: str) -> ServiceState:

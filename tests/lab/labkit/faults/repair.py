@@ -13,8 +13,8 @@ from labkit.temporal import FRESH_SECONDS, Poller, Temporal, parse_time
 from labkit.waiting import wait_for
 
 BOOT_SECONDS = 180.0
-GRACE_SECONDS = 3
-"""PID 1 is a shell that heeds no SIGTERM: a longer grace is only waited out."""
+GRACE_SECONDS = 15
+"""Used up only without the boot guard: PID 1 is then a shell that heeds no SIGTERM."""
 API_BODY = "App is running!"
 
 

@@ -31,3 +31,7 @@ def test_short_values_censor_nothing() -> None:
 def test_secret_names(name: str) -> None:
     assert is_secret_name(name)
     assert secret_values({name: "value", "PLAIN": "shown"}) == {"value"}
+
+
+def test_a_password_that_is_shown_elsewhere_anyway_is_no_secret() -> None:
+    assert secret_values({"POSTGRES_USER": "temporal", "POSTGRES_PASSWORD": "temporal"}) == set()

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from labkit import images, provision, removal, social
+from labkit import faults, images, provision, removal, social
 from labkit.faults import repair
 from labkit.stack import Stack
 from labkit.temporal import Temporal
@@ -45,7 +45,9 @@ def temporal(stack: Stack) -> Temporal:
 
 
 @pytest.fixture(autouse=True)
-def well_behaved() -> Iterator[None]:
-    """No channel keeps what one test told it."""
+def whole_again(stack: Stack) -> Iterator[None]:
+    """No test leaves a fault or a channel that refuses to the next one."""
     yield
     social.behave_well()
+    for name in faults.on_record(stack):
+        faults.heal(faults.named(name, stack))

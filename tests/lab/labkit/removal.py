@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
+from labkit.errors import LabError
 from labkit.paths import FAULTS, LABEL, STACKS
 from labkit.stack import PROJECT_LABEL, Stack
 
@@ -87,6 +88,10 @@ def _quietly(remove: Any, *words: str, **options: bool) -> None:
         remove(*words, **options)
     except NotFound:
         return
+    except APIError as error:
+        raise LabError(
+            f"not everything could be removed: {error.explanation}. Remove what uses it, then run this again."
+        ) from error
 
 
 def _delete(folder: Path) -> None:

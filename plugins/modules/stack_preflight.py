@@ -68,6 +68,13 @@ options:
     description: Where the dynamic configuration comes from, for messages.
     type: str
     default: stack_dynamic_config
+  compose:
+    description: Text of the compose file that M(selfhost.postiz.stack_config) would get, to tell whether that would change anything.
+    type: str
+  boot_guard_files:
+    description: Content of the files in C(boot-guard/), by name, to tell the same.
+    type: dict
+    default: {}
   min_free_bytes:
     description: Free space wanted in the stack's directory and in the engine's, in bytes.
     type: int
@@ -97,6 +104,11 @@ missing_libraries:
   elements: str
   returned: success
   sample: []
+files_differ:
+  description: Whether M(selfhost.postiz.stack_config) with the same options would change a file; V(true) if that cannot be told.
+  type: bool
+  returned: success
+  sample: false
 missing_images:
   description: Images that are not on the host yet.
   type: list
@@ -170,6 +182,8 @@ def main() -> None:
             "pull": {"type": "str", "choices": ["missing", "never"], "default": "missing"},
             "dynamic_config": {"type": "str"},
             "dynamic_config_source": {"type": "str", "default": "stack_dynamic_config"},
+            "compose": {"type": "str"},
+            "boot_guard_files": {"type": "dict", "default": {}},
             "min_free_bytes": {"type": "int", "default": 5368709120},
             "min_memory_bytes": {"type": "int", "default": 2147483648},
         },
@@ -190,6 +204,8 @@ def _parameters(module: AnsibleModule) -> PreflightParameters:
         dynamic_config_source=params["dynamic_config_source"],
         min_free_bytes=params["min_free_bytes"],
         min_memory_bytes=params["min_memory_bytes"],
+        compose=params["compose"],
+        boot_guard_files=params["boot_guard_files"],
     )
 
 

@@ -19,7 +19,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack import layou
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.database import HAS_PSYCOPG2
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.observe import observe
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import EngineState, judge
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import EngineState, HostSnapshot, judge
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.rules import YAML_IMPORT_ERROR
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secret_sources import (
     EngineSources,
@@ -61,7 +61,10 @@ def preflight(wanted: PreflightParameters, check_mode: bool) -> Outcome:
         raise Refused(stopping)
     return Outcome(
         False,
-        _payload((), seen.engine, tuple(finding.as_dict() for finding in findings)),
+        {
+            **_payload((), seen.engine, tuple(finding.as_dict() for finding in findings)),
+            "files_differ": _files_differ(wanted, seen),
+        },
         warnings=tuple(sentence(finding) for finding in findings),
     )
 
@@ -77,12 +80,24 @@ def _payload(
     image = engine.postiz_image if engine else None
     return {
         "missing_libraries": list(libraries),
+        "files_differ": True,
         "missing_images": list(engine.missing_images) if engine else [],
         "findings": list(findings),
         "postiz_image": None
         if image is None
         else {"entrypoint": list(image.entrypoint), "command": list(image.command)},
     }
+
+
+def _files_differ(wanted: PreflightParameters, seen: HostSnapshot) -> bool:
+    """Whether `configure` would change a file; True if that cannot be told."""
+    image = seen.engine.postiz_image if seen.engine else None
+    if wanted.compose is None or wanted.dynamic_config is None or image is None:
+        return True
+    directory = wanted.stack.directory
+    wished = layout.LayoutParameters(wanted.stack, wanted.compose, wanted.dynamic_config, wanted.boot_guard_files)
+    files = layout.wanted_files(wished, read_kept(directory), seen.secrets, image)
+    return bool(transaction.changes(directory, files)) or transaction.interrupted(directory)
 
 
 def configure(wanted: layout.LayoutParameters, image: Optional[ImageConfig], check_mode: bool) -> Outcome:

@@ -108,3 +108,5 @@ class PreflightParameters:
     dynamic_config_source: str
     min_free_bytes: int
     min_memory_bytes: int
+    compose: Optional[str] = None
+    boot_guard_files: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -11,6 +11,7 @@ from docker import DockerClient
 from docker.errors import APIError, NotFound
 
 from labkit.errors import LabError
+from labkit.errors import LabError
 from labkit.paths import FAULTS, LABEL, STACKS
 from labkit.stack import PROJECT_LABEL, Stack
 
@@ -18,6 +19,7 @@ OURS = f"{LABEL}=true"
 STOP_FIRST = ("postiz", "temporal-ui", "temporal-admin-tools", "temporal")
 """In this order, then the databases."""
 STOP_SECONDS = 20
+CONFLICT = 409
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,27 @@ def _remove(client: DockerClient, labels: list[str], volumes: bool) -> Removed:
 
 
 def _remove_images(client: DockerClient) -> int:
-    found = client.images.list(filters={"label": OURS})
-    for image in found:
-        _quietly(client.images.remove, str(image.id), force=True)
-    return len(found)
+    """Children before parents: whatever is still in the way of another goes in an earlier round."""
+    left = [str(image.id) for image in client.images.list(filters={"label": OURS})]
+    count = len(left)
+    while left:
+        blocked = [image for image in left if not _image_removed(client, image)]
+        if len(blocked) == len(left):
+            raise LabError(f"images in use by something that is not the lab's: {', '.join(blocked)}. Remove its containers first.")
+        left = blocked
+    return count
+
+
+def _image_removed(client: DockerClient, image: str) -> bool:
+    try:
+        client.images.remove(image, force=True)
+    except NotFound:
+        return True
+    except APIError as error:
+        if error.status_code != CONFLICT:
+            raise
+        return False
+    return True
 
 
 def _quietly(remove: Any, *words: str, **options: bool) -> None:

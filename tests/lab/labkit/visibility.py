@@ -48,9 +48,7 @@ def sql_visibility(client: DockerClient) -> Iterator[Callable[[str], tuple[int, 
             "POSTGRES_PWD": "temporal",
         }
         server = start(SERVER, "temporal", environment)
-        wait_for(
-            "the namespace", lambda: _cli(server, "namespace", "describe", "-n", "default")[0] == 0, START_SECONDS, 1
-        )
+        wait_for("the namespace", lambda: _cli(server, "search-attribute", "list")[0] == 0, START_SECONDS, 1)
         yield lambda name: _cli(server, "search-attribute", "create", "--name", name, "--type", "Text")
     finally:
         for container in started:

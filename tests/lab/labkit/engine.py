@@ -18,6 +18,7 @@ from labkit.paths import LAB_CACHE
 Client = docker.DockerClient
 PACKAGES = ("docker.io", "iptables", "debootstrap")
 START_SECONDS = 60
+PID_FILES = (("/run/docker.pid", "dockerd"), ("/run/docker/containerd/containerd.pid", "containerd"))
 CALL_SECONDS = 600
 """The engine answers some calls only when the work is done: importing a root file system, for one."""
 
@@ -102,9 +103,21 @@ def _start() -> None:
     if Path("/run/systemd/system").is_dir():
         subprocess.run(["systemctl", "start", "docker"], check=False)
         return
+    _forget_stale_pids()
     LAB_CACHE.mkdir(parents=True, exist_ok=True)
     with _log().open("ab") as stream:
         subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True)
+
+
+def _forget_stale_pids() -> None:
+    """An engine that was killed leaves pid files, and takes any process that has the number now for itself."""
+    for name, program in PID_FILES:
+        file = Path(name)
+        if not file.is_file():
+            continue
+        command = Path("/proc", file.read_text().strip() or "none", "comm")
+        if not command.is_file() or command.read_text().strip() != program:
+            file.unlink()
 
 
 def _log() -> Path:

@@ -11,7 +11,6 @@ from docker import DockerClient
 from docker.errors import APIError, NotFound
 
 from labkit.errors import LabError
-from labkit.errors import LabError
 from labkit.paths import FAULTS, LABEL, STACKS
 from labkit.stack import PROJECT_LABEL, Stack
 
@@ -84,7 +83,9 @@ def _remove_images(client: DockerClient) -> int:
     while left:
         blocked = [image for image in left if not _image_removed(client, image)]
         if len(blocked) == len(left):
-            raise LabError(f"images in use by something that is not the lab's: {', '.join(blocked)}. Remove its containers first.")
+            raise LabError(
+                f"images in use by something that is not the lab's: {', '.join(blocked)}. Remove its containers first."
+            )
         left = blocked
     return count
 

@@ -10,10 +10,12 @@ from labkit.errors import LabError
 from labkit.faults import repair
 from labkit.faults.base import Fault
 from labkit.temporal import SWEEP, Temporal
+from labkit.waiting import wait_for
 
-CPU_PERIOD = 100_000
+CPU_PERIOD = 250_000
 CPU_QUOTA = 1_000
 SLOW_SECONDS = 1.5
+BITE_SECONDS = 45
 TRIES = 5
 
 
@@ -70,11 +72,12 @@ class SlowTemporal(Fault):
 
     name = "slow-temporal"
     breaks = "each call of Temporal takes seconds"
-    how = f"the engine gives Temporal's container {CPU_QUOTA * 100 // CPU_PERIOD} % of one processor"
+    how = f"the engine gives Temporal's container {CPU_QUOTA / CPU_PERIOD:.1%} of one processor"
     healed_by = "taking that limit away"
 
     def apply(self) -> None:
         self.stack.container("temporal").update(cpu_period=CPU_PERIOD, cpu_quota=CPU_QUOTA)
+        wait_for("slow answers", self.symptom, BITE_SECONDS)
 
     def symptom(self) -> str:
         times = [self._timed() for _ in range(TRIES)]

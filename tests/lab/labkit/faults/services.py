@@ -12,7 +12,7 @@ from labkit.faults.base import Fault
 from labkit.temporal import SWEEP, Temporal
 from labkit.waiting import wait_for
 
-CPU_PERIOD = 250_000
+CPU_PERIOD = 100_000
 CPU_QUOTA = 1_000
 SLOW_SECONDS = 1.5
 BITE_SECONDS = 45

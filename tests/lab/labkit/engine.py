@@ -115,8 +115,9 @@ def _forget_stale_pids() -> None:
         file = Path(name)
         if not file.is_file():
             continue
-        command = Path("/proc", file.read_text().strip() or "none", "comm")
-        if not command.is_file() or command.read_text().strip() != program:
+        command = Path("/proc", file.read_text().strip() or "none", "cmdline")
+        # A zombie has no command line any more.
+        if not command.is_file() or program.encode() not in command.read_bytes().split(b"\0")[0]:
             file.unlink()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import rules
 
 
-def codes(findings: object) -> list[str]:
-    return [finding.code for finding in findings]  # type: ignore[attr-defined]
+def codes(findings: Iterable[Finding]) -> list[str]:
+    return [finding.code for finding in findings]
 
 
 @pytest.mark.parametrize("name", ["postiz", "a", "postiz-2", "0_x"])

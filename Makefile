@@ -18,10 +18,10 @@ export PYTHONDONTWRITEBYTECODE := 1
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 
 TEST_STEPS := lint types unit sanity molecule fidelity compat
-LINTERS := lint-python lint-yaml lint-shell lint-tree lint-argument-specs lint-changelog lint-ansible
+LINTERS := lint-python lint-yaml lint-shell lint-tree lint-argument-specs lint-findings lint-changelog lint-ansible
 SCENARIOS ?= --all
 
-.PHONY: $(LINTERS) help demo clean test lint format types unit sanity molecule fidelity bench compat images environment-demo environment-dev
+.PHONY: $(LINTERS) findings help demo clean test lint format types unit sanity molecule fidelity bench compat images environment-demo environment-dev
 
 help: ## This list
 	@printf 'usage: make TARGET\n\n'
@@ -60,11 +60,17 @@ lint-tree:
 lint-argument-specs:
 	python tests/tools/check_argument_specs.py
 
+lint-findings:
+	PYTHONPATH=$(COLLECTIONS) python tests/tools/findings_table.py --check
+
 lint-changelog:
 	antsibull-changelog lint
 
 lint-ansible:
 	ansible-lint
+
+findings: environment-dev ## Make docs/findings.md from the table of finding codes
+	PYTHONPATH=$(COLLECTIONS) python tests/tools/findings_table.py
 
 format: environment-dev ## Let ruff put the Python files in shape
 	ruff check --fix

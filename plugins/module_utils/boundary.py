@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import LibraryMissing, Refused, StackError
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
+    LibraryMissing,
+    NotHealthy,
+    Refused,
+    StackError,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
 
 
@@ -31,6 +36,8 @@ def run(module: AnsibleModule, operation: Callable[[], Outcome], redactor: Redac
     except Refused as refused:
         findings = redactor.value([finding.as_dict() for finding in refused.findings])
         module.fail_json(msg=redactor.text(str(refused)), findings=findings)
+    except NotHealthy as gate:
+        module.fail_json(msg=redactor.text(str(gate)), **redactor.value(gate.payload))
     except LibraryMissing as missing:
         module.fail_json(msg=str(missing), exception=missing.trace, library=missing.library)
     except StackError as problem:

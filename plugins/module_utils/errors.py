@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Any, Dict, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, describe
 
@@ -53,6 +53,17 @@ class Refused(StackError):
     def __init__(self, findings: Tuple[Finding, ...]) -> None:
         super().__init__(describe(findings), "see each finding.")
         self.findings = findings
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class NotHealthy(StackError):
+    """A gate did not open; `payload` is what it would have returned."""
+
+    def __init__(self, report: str, payload: Dict[str, Any]) -> None:
+        super().__init__(report, "see each finding.")
+        self.payload = payload
 
     def __str__(self) -> str:
         return self.message

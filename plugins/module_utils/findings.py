@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Dict, Iterable, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.codes.table import CODES
+
 
 class Severity(str, Enum):
     """ERROR stops a run; WARNING is reported and the run goes on."""
@@ -19,41 +21,12 @@ class Severity(str, Enum):
 
 
 class Verdict(str, Enum):
-    """Result of a gate. `UNKNOWN` ("cannot tell") is never healthy."""
+    """Result of a gate. `UNKNOWN` ("cannot tell") is never healthy; `SETTLING` is too early to say."""
 
     HEALTHY = "healthy"
+    SETTLING = "settling"
     UNHEALTHY = "unhealthy"
     UNKNOWN = "unknown"
-
-
-# Every code that a finding may carry, with its meaning. Codes are stable: people match on them.
-CODES: Dict[str, str] = {
-    "anonymous-volumes": "Data lies in an anonymous volume, which a recreated container would lose.",
-    "architecture-unsupported": "The images exist for amd64 and arm64 only.",
-    "compose-missing": "The Docker CLI has no Compose v2 plugin.",
-    "compose-too-old": "Compose is older than the oldest version that works.",
-    "container-not-healthy": "A container is not running, or its health check fails.",
-    "database-password-mismatch": "The password is not the one that the existing data volume was made with.",
-    "disk-low": "Too little free disk space.",
-    "dynamic-config-invalid": "Temporal's dynamic configuration is not valid YAML of the expected shape.",
-    "dynamic-config-missing": "Temporal's dynamic configuration file does not exist.",
-    "engine-permission-denied": "This user may not use the engine's socket.",
-    "engine-too-old": "The engine is older than the oldest version that works.",
-    "engine-unreachable": "No Docker Engine answers.",
-    "env-file-unreadable": "The stack's .env exists and cannot be read or understood.",
-    "environment-invalid": "An additional environment variable has a name or value that cannot be used.",
-    "image-not-pullable": "An image is neither on the host nor to be had from its registry.",
-    "jwt-secret-changed": "JWT_SECRET differs from the one that encrypts the stored channels.",
-    "memory-low": "Too little memory.",
-    "port-taken": "A port to be published belongs to somebody else.",
-    "project-in-other-directory": "A stack of the same project name lives in another directory.",
-    "project-name-invalid": "Compose does not accept this project name.",
-    "python-library-missing": "A Python library that the modules need is missing on the host.",
-    "secret-unknown": "Data exists, but the secret that belongs to it is known nowhere.",
-    "service-missing": "A service of the stack has no container.",
-    "url-malformed": "The public URL cannot be used as it is written.",
-    "volumes-orphaned": "Another project name would leave this stack's data volumes behind.",
-}
 
 
 @dataclass(frozen=True)

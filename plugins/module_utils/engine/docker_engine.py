@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import traceback
 from contextlib import contextmanager
-from typing import Any, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine import exec_stream
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
     Container,
     ContainerDetail,
     Engine,
     EngineInfo,
+    ExecResult,
     ImageConfig,
     Mount,
     PublishedPort,
@@ -86,7 +88,7 @@ def _plain_reason(problem: BaseException) -> BaseException:
 def _asking(question: str) -> Iterator[None]:
     try:
         yield
-    except (docker.errors.DockerException, RequestException) as problem:
+    except (docker.errors.DockerException, RequestException, OSError) as problem:
         raise EngineFailed(f"The engine could not {question}: {problem}.", "look at the engine's own log.") from problem
 
 
@@ -120,6 +122,20 @@ class DockerEngine(Engine):
         with _asking("read a container's log"):
             raw: bytes = self._client.logs(identifier, tail=lines, stdout=True, stderr=True)
         return raw.decode("utf-8", "replace")
+
+    def execute(
+        self, identifier: str, argv: Sequence[str], timeout_seconds: float, max_bytes: int = 8 << 20
+    ) -> ExecResult:
+        with _asking("run a program in a container"):
+            handle = self._client.exec_create(identifier, list(argv))["Id"]
+            stream = self._client.exec_start(handle, socket=True)
+            try:
+                # The SDK hands out a SocketIO on a local socket, and an SSLSocket on TLS.
+                answer = exec_stream.read(getattr(stream, "_sock", stream), timeout_seconds, max_bytes)
+            finally:
+                stream.close()
+            code = self._client.exec_inspect(handle)["ExitCode"] if answer.finished else None
+        return ExecResult(code, answer.stdout, answer.stderr)
 
     def volumes(self) -> Tuple[Volume, ...]:
         with _asking("list its volumes"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Mapping, Optional, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
 LABEL_PROJECT = "com.docker.compose.project"
 LABEL_SERVICE = "com.docker.compose.service"
@@ -122,8 +122,25 @@ class ImageConfig:
     command: Tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class ExecResult:
+    """What a program in a container answered. `exit_code` is None when the deadline passed before it ended."""
+
+    exit_code: Optional[int]
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether it was given up at the deadline."""
+        return self.exit_code is None
+
+
 class Engine(ABC):
-    """Everything that the collection asks an engine. All methods only read; all raise `StackError`."""
+    """Everything that the collection asks an engine. All methods raise `StackError`.
+
+    Nothing here changes a container; `execute` does what its program does, so callers give it programs that only read.
+    """
 
     @abstractmethod
     def info(self) -> EngineInfo:
@@ -140,6 +157,16 @@ class Engine(ABC):
     @abstractmethod
     def log_tail(self, identifier: str, lines: int) -> str:
         """The last lines of a container's log, stdout and stderr mixed."""
+
+    @abstractmethod
+    def execute(
+        self, identifier: str, argv: Sequence[str], timeout_seconds: float, max_bytes: int = 8 << 20
+    ) -> ExecResult:
+        """Run a program in a running container, without a shell, with a hard deadline.
+
+        Output beyond `max_bytes` of each stream is dropped. A program that outlives the deadline is not killed by the
+        engine (it has no call for that): let the program limit itself too.
+        """
 
     @abstractmethod
     def volumes(self) -> Tuple[Volume, ...]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NoReturn
 
 import pytest
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Engine
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.info import (
     ServiceState,
@@ -16,45 +15,34 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack.info import 
     telling_lines,
     verdict,
 )
+from fake_engine import FakeEngine
 
 GOOD = ServiceState(
     "postiz", "x-postiz-1", "i", "running", "healthy", (), 0, 0, False, "2026-01-01T00:00:00Z", "", "", "", False
 )
 
 
-class FakeEngine(Engine):
+class DyingPostiz(FakeEngine):
     """One dying Postiz whose log shows its password."""
 
     def containers(self) -> tuple[Container, ...]:
         labels = {"com.docker.compose.project": "x", "com.docker.compose.service": "postiz"}
         return (Container("1", "x-postiz-1", "planted-secret/image", "exited", "", labels, (), ()),)
 
-    def detail(self, identifier: str) -> ContainerDetail:  # noqa: ARG002
+    def detail(self, _identifier: str) -> ContainerDetail:
         environment = {"JWT_SECRET": "planted-secret"}
         return ContainerDetail(environment, "unhealthy", "probe planted-secret", 1, 0, False, "", "", "")
 
-    def log_tail(self, identifier: str, lines: int) -> str:  # noqa: ARG002
+    def log_tail(self, _identifier: str, _lines: int) -> str:
         return "error: planted-secret, postgresql://u:other@db/x"
-
-    def info(self) -> NoReturn:
-        raise NotImplementedError
-
-    def volumes(self) -> NoReturn:
-        raise NotImplementedError
-
-    def image(self, name: str) -> NoReturn:
-        raise NotImplementedError
-
-    def pull_obstacle(self, name: str) -> NoReturn:
-        raise NotImplementedError
 
 
 def test_secrets_leave_the_texts_and_names_stay() -> None:
-    (service,) = collect(FakeEngine(), "x", 15)
+    (service,) = collect(DyingPostiz(), "x", 15)
     assert service.log == "error: ********, postgresql://u:********@db/x"
     assert service.health_output == "probe ********"
     assert service.image == "planted-secret/image"
-    assert collect(FakeEngine(), "other", 15) == ()
+    assert collect(DyingPostiz(), "other", 15) == ()
 
 
 def test_a_healthy_stack() -> None:

@@ -21,11 +21,11 @@ TEST_STEPS := lint types unit sanity molecule fidelity compat
 LINTERS := lint-python lint-yaml lint-shell lint-tree lint-argument-specs lint-findings lint-changelog lint-ansible
 SCENARIOS ?= --all
 
-.PHONY: $(LINTERS) findings help demo clean test lint format types unit sanity molecule fidelity bench compat images environment-demo environment-dev
+.PHONY: $(LINTERS) engine-restart findings help demo clean test lint format types unit sanity molecule fidelity bench compat images environment-demo environment-dev
 
 help: ## This list
 	@printf 'usage: make TARGET\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nVariables: PYTHON=python3.13 (which interpreter), SCENARIOS="--scenario-name provision" (for molecule),\n'
 	@printf '           LAB_IMAGES=upstream (the published images instead of the lab'"'"'s own)\n'
 
@@ -92,6 +92,9 @@ molecule: environment-dev ## Molecule scenarios on the lab
 
 fidelity: environment-dev ## The facts that the collection relies on, checked on the lab
 	pytest -q tests/lab/test_fidelity.py
+
+engine-restart: environment-dev ## Restart this machine's engine, and every container on it, to prove the boot guard
+	pytest -q -s tests/lab/test_engine_restart.py
 
 bench: environment-dev ## Timings of this machine
 	pytest -q -s tests/bench

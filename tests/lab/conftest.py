@@ -1,10 +1,10 @@
-"""A stack of its own for the fidelity tests: upstream's waits are sixty times shorter there."""
+"""Each file of tests names its own stack: a fixture ``project`` and, where it differs from the role's own, ``variables``."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,35 +16,38 @@ from labkit.faults import repair
 from labkit.stack import Stack
 from labkit.temporal import Temporal
 
-PROJECT = "postiz-fidelity"
-TIME_SCALE = 60
-VARIABLES: dict[str, object] = {
-    "lab_time_scale": TIME_SCALE,
-    "lab_queues": "x,mastodon,threads,bluesky",
-    "stack_port": 4017,
-    "stack_temporal_ui_port": 8090,
-}
+
+@pytest.fixture(scope="module")
+def variables() -> Mapping[str, object]:
+    """The role's variables of this file's stack."""
+    return {}
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """The running stack; removed at the end unless LAB_KEEP is set."""
+@pytest.fixture(scope="module")
+def needed_images() -> tuple[str, ...]:
+    """Images beyond those of the stack."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def stack(project: str, variables: Mapping[str, object], needed_images: tuple[str, ...]) -> Iterator[Stack]:
+    """The running stack of this file; removed at the end unless LAB_KEEP is set."""
     client = provision.prepare()
-    images.ensure(client, ("postiz-lab/postiz:v2",))
-    running = provision.provision(client, PROJECT, VARIABLES)
+    images.ensure(client, needed_images)
+    running = provision.provision(client, project, variables)
     repair.wait_works(running)
     yield running
     if not os.environ.get("LAB_KEEP"):
         removal.remove_stack(running, volumes=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def temporal(stack: Stack) -> Temporal:
     """The stack's Temporal."""
     return Temporal(stack)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def whole_again(stack: Stack) -> Iterator[None]:
     """No test leaves a fault or a channel that refuses to the next one."""
     yield

@@ -9,7 +9,6 @@ import urllib.request
 from collections.abc import Callable
 
 import pytest
-from conftest import PROJECT, TIME_SCALE, VARIABLES
 from labkit import faults, pm2, posts, provision, social
 from labkit.errors import LabError
 from labkit.faults import machine, repair
@@ -19,6 +18,17 @@ from labkit.temporal import SERVER, SWEEP, Temporal
 from labkit.visibility import sql_visibility
 from labkit.waiting import stays, wait_for
 
+pytestmark = pytest.mark.usefixtures("whole_again")
+
+PROJECT = "postiz-fidelity"
+TIME_SCALE = 60
+"""Upstream's waits are sixty times shorter in this stack."""
+VARIABLES: dict[str, object] = {
+    "lab_time_scale": TIME_SCALE,
+    "lab_queues": "x,mastodon,threads,bluesky",
+    "stack_port": 4017,
+    "stack_temporal_ui_port": 8090,
+}
 REFUSING = "threads"
 WITHOUT_KEYS = "bluesky"
 SWEEP_SECONDS = 3600 / TIME_SCALE
@@ -26,6 +36,21 @@ ACTIVITY_SECONDS = 1800 / TIME_SCALE
 PUBLISH_SECONDS = 30.0
 HOUR = 3600.0
 DAY = 24 * HOUR
+
+
+@pytest.fixture(scope="module")
+def project() -> str:
+    return PROJECT
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, object]:
+    return VARIABLES
+
+
+@pytest.fixture(scope="module")
+def needed_images() -> tuple[str, ...]:
+    return ("postiz-lab/postiz:v2",)
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -50,7 +75,7 @@ def ended(stack: Stack, post: str, state: str, seconds: float = PUBLISH_SECONDS)
     return posts.read(stack, post)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def workflow_type(stack: Stack, temporal: Temporal) -> str:
     """This release's type of post workflow."""
     post = posts.schedule(stack, 0)

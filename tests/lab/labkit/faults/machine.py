@@ -33,7 +33,8 @@ while os.path.exists(f'/proc/{victim}'):
 KILLS = "cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>/dev/null"
 ENGINE_PID = Path("/var/run/docker.pid")
 ENGINE_LOG = LAB_CACHE / "dockerd.log"
-STOP_SECONDS = 60
+STOP_SECONDS = 180
+"""The engine waits for the longest stop_grace_period of its containers before it ends."""
 START_SECONDS = 60
 
 

@@ -47,6 +47,18 @@ class EngineFailed(StackError):
     """The engine answered with an error."""
 
 
+class EngineLost(StackError):
+    """The connection to the engine broke."""
+
+
+class ContainerGone(EngineFailed):
+    """The container was removed meanwhile."""
+
+
+class BadInput(StackError):
+    """A parameter cannot be used as it is."""
+
+
 class Refused(StackError):
     """The judges found reasons not to go on; nothing was changed."""
 

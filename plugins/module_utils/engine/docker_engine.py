@@ -10,19 +10,23 @@ import traceback
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine import exec_stream
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine import events, exec_stream
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
+    LABEL_PROJECT,
     Container,
     ContainerDetail,
     Engine,
+    EngineEvents,
     EngineInfo,
     ExecResult,
+    HealthProbe,
     ImageConfig,
     Mount,
     PublishedPort,
     Volume,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
+    ContainerGone,
     EngineFailed,
     EnginePermissionDenied,
     EngineUnreachable,
@@ -42,6 +46,8 @@ else:
 
 # A loaded host may take long to list its containers.
 TIMEOUT_SECONDS = 60
+# Of a stream on which nothing may happen for long; every wait of this collection is shorter.
+_EVENTS_TIMEOUT_SECONDS = 7 * 24 * 3600
 
 
 def connect() -> Engine:
@@ -114,13 +120,29 @@ class DockerEngine(Engine):
         with _asking("list its containers"):
             return tuple(_container(entry) for entry in self._client.containers(all=True))
 
+    def project_containers(self, project: str) -> Tuple[Container, ...]:
+        with _asking("list a project's containers"):
+            listed = self._client.containers(all=True, filters={"label": f"{LABEL_PROJECT}={project}"})
+        found = (_container(entry) for entry in listed)
+        return tuple(container for container in found if not container.one_off)
+
+    def events(self, project: str) -> EngineEvents:
+        with _asking("tell its events"):
+            # A client of its own: the stream stays open for as long as nothing happens.
+            settings = docker.utils.kwargs_from_env()
+            client = docker.APIClient(version=self._client.api_version, timeout=_EVENTS_TIMEOUT_SECONDS, **settings)
+            return events.StreamEvents(client.events(decode=True, filters=dict(events.filters(project))))
+
     def detail(self, identifier: str) -> ContainerDetail:
         with _asking("inspect a container"):
-            return _detail(self._client.inspect_container(identifier))
+            try:
+                return _detail(self._client.inspect_container(identifier))
+            except docker.errors.NotFound as problem:
+                raise ContainerGone("A container was removed meanwhile.", "look again.") from problem
 
-    def log_tail(self, identifier: str, lines: int) -> str:
+    def log_tail(self, identifier: str, lines: int, since: Optional[float] = None) -> str:
         with _asking("read a container's log"):
-            raw: bytes = self._client.logs(identifier, tail=lines, stdout=True, stderr=True)
+            raw: bytes = self._client.logs(identifier, tail=lines, stdout=True, stderr=True, since=since)
         return raw.decode("utf-8", "replace")
 
     def execute(
@@ -185,11 +207,14 @@ def _detail(entry: Mapping[str, Any]) -> ContainerDetail:
     state = entry.get("State") or {}
     health = state.get("Health") or {}
     probes = health.get("Log") or []
-    pairs = (pair.partition("=") for pair in (entry.get("Config") or {}).get("Env") or [])
+    config = entry.get("Config") or {}
+    host = entry.get("HostConfig") or {}
+    pairs = (pair.partition("=") for pair in config.get("Env") or [])
     networks = ((entry.get("NetworkSettings") or {}).get("Networks") or {}).values()
     return ContainerDetail(
         environment={name: value for name, _separator, value in pairs},
-        health=health.get("Status", ""),
+        # A container whose image's check was disabled says "none" on some engines, and nothing on others.
+        health="" if health.get("Status") == "none" else health.get("Status", ""),
         health_output=(probes[-1].get("Output") or "").strip() if probes else "",
         exit_code=state.get("ExitCode", 0),
         restarts=entry.get("RestartCount", 0),
@@ -197,4 +222,17 @@ def _detail(entry: Mapping[str, Any]) -> ContainerDetail:
         started_at=state.get("StartedAt", ""),
         error=state.get("Error", ""),
         address=next((network["IPAddress"] for network in networks if network.get("IPAddress")), ""),
+        state=state.get("Status", ""),
+        finished_at=state.get("FinishedAt", ""),
+        hostname=config.get("Hostname", ""),
+        pid=state.get("Pid", 0),
+        restart_policy=(host.get("RestartPolicy") or {}).get("Name") or "no",
+        has_healthcheck=((config.get("Healthcheck") or {}).get("Test") or ["NONE"]) != ["NONE"],
+        probes=tuple(
+            HealthProbe(probe.get("End", ""), probe.get("ExitCode", 0), (probe.get("Output") or "").strip())
+            for probe in probes
+        ),
+        terminal=bool(config.get("Tty") or config.get("OpenStdin")),
+        exposes_ports=bool(config.get("ExposedPorts")),
+        log_driver=(host.get("LogConfig") or {}).get("Type", ""),
     )

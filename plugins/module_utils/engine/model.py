@@ -86,8 +86,21 @@ class Container:
 
 
 @dataclass(frozen=True)
+class HealthProbe:
+    """One run of a health check; `ended_at` is ISO 8601 UTC."""
+
+    ended_at: str
+    exit_code: int
+    output: str
+
+
+@dataclass(frozen=True)
 class ContainerDetail:
-    """What only an inspection shows. `health` is empty without a health check; times are ISO 8601 UTC."""
+    """What only an inspection shows. `health` is empty without a health check; times are ISO 8601 UTC.
+
+    `restarts` counts what the restart policy did since somebody last started the container. `oom_killed` of older
+    engines is about the main process only. `probes` are the engine's last five, oldest first.
+    """
 
     environment: Mapping[str, str]
     health: str
@@ -98,6 +111,36 @@ class ContainerDetail:
     started_at: str
     error: str
     address: str
+    state: str = ""
+    finished_at: str = ""
+    hostname: str = ""
+    pid: int = 0
+    restart_policy: str = ""
+    has_healthcheck: bool = False
+    probes: Tuple[HealthProbe, ...] = ()
+    terminal: bool = False
+    exposes_ports: bool = False
+    log_driver: str = ""
+
+
+@dataclass(frozen=True)
+class ContainerEvent:
+    """Something happened to a container; `action` is create, start, die, oom, pause, unpause, destroy, health_status …"""
+
+    identifier: str
+    action: str
+
+
+class EngineEvents(ABC):
+    """Events of one project's containers, from the moment of its creation; close it when done."""
+
+    @abstractmethod
+    def next(self, timeout_seconds: float) -> Optional[ContainerEvent]:
+        """The next event, or None when the time is up. Raises EngineLost when the engine has gone away."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the subscription."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +194,20 @@ class Engine(ABC):
         """All containers, of all projects, also stopped ones."""
 
     @abstractmethod
-    def detail(self, identifier: str) -> ContainerDetail:
-        """Inspection of one container."""
+    def project_containers(self, project: str) -> Tuple[Container, ...]:
+        """Containers of one Compose project, also stopped ones, without those of `docker compose run`."""
 
     @abstractmethod
-    def log_tail(self, identifier: str, lines: int) -> str:
-        """The last lines of a container's log, stdout and stderr mixed."""
+    def events(self, project: str) -> EngineEvents:
+        """Subscribe to what happens to a project's containers."""
+
+    @abstractmethod
+    def detail(self, identifier: str) -> ContainerDetail:
+        """Inspection of one container. Raises ContainerGone if it does not exist any more."""
+
+    @abstractmethod
+    def log_tail(self, identifier: str, lines: int, since: Optional[float] = None) -> str:
+        """The last lines of a container's log, stdout and stderr mixed; `since` is seconds since the epoch."""
 
     @abstractmethod
     def execute(

@@ -1,0 +1,234 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Containers against expectations. Pure: snapshot, history and time in, judgement out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, List, Mapping, Optional, Tuple
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.expect import derive, one_shots
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import (
+    ContainerState,
+    Expectation,
+    History,
+    Settings,
+    Snapshot,
+)
+
+# `docker restart` and a recreation by Compose leave a container exited for a moment.
+EXIT_GRACE_SECONDS = 3.0
+KILLED = 137
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a service does not meet its expectation. `settled` if waiting longer cannot help; `state` fits "it …"."""
+
+    code: str
+    service: str
+    container: str
+    state: str
+    settled: bool = False
+
+
+@dataclass(frozen=True)
+class ServiceJudgement:
+    """One container (or a service without one). `wake_at` is when time alone may change this."""
+
+    service: str
+    container: Optional[ContainerState]
+    expectation: Expectation
+    trouble: Optional[Trouble]
+    wake_at: Optional[float] = None
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether the expectation is met."""
+        return self.trouble is None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All services of a project."""
+
+    services: Tuple[ServiceJudgement, ...]
+
+    @property
+    def troubles(self) -> Tuple[Trouble, ...]:
+        """What is not as expected."""
+        return tuple(item.trouble for item in self.services if item.trouble is not None)
+
+    @property
+    def verdict(self) -> Verdict:
+        """A project without anything that is expected of it says nothing."""
+        if self.troubles:
+            return Verdict.UNHEALTHY
+        return Verdict.HEALTHY if self.services else Verdict.UNKNOWN
+
+    @property
+    def settled(self) -> bool:
+        """Whether waiting longer cannot help."""
+        return any(trouble.settled for trouble in self.troubles)
+
+    @property
+    def wake_at(self) -> Optional[float]:
+        """When time alone may change the judgement; None if only an event can."""
+        return min((item.wake_at for item in self.services if item.wake_at is not None), default=None)
+
+
+def judge(
+    snapshot: Snapshot, wanted: Mapping[str, Expectation], settings: Settings, history: History, now: float
+) -> Judgement:
+    """`now` is seconds since the epoch, on the engine's clock."""
+    completed = one_shots(snapshot)
+    services: List[ServiceJudgement] = []
+    for container in snapshot.containers:
+        expectation = wanted.get(container.service) or derive(container, completed)
+        if expectation is not Expectation.IGNORED:
+            services.append(_judge_container(container, expectation, settings, history, now))
+    services.extend(_missing(snapshot, wanted))
+    return Judgement(tuple(sorted(services, key=lambda item: item.service)))
+
+
+def _missing(snapshot: Snapshot, wanted: Mapping[str, Expectation]) -> List[ServiceJudgement]:
+    found: List[ServiceJudgement] = []
+    needed = dict(snapshot.declared or {})
+    for service, expectation in wanted.items():
+        if expectation not in (Expectation.ABSENT, Expectation.IGNORED):
+            needed.setdefault(service, 1)
+    for service, replicas in needed.items():
+        expectation = wanted.get(service, Expectation.RUNNING)
+        present = sum(container.service == service for container in snapshot.containers)
+        if present >= replicas or expectation in (Expectation.ABSENT, Expectation.IGNORED):
+            continue
+        text = "has no container" if not present else f"has {present} of {replicas} containers"
+        trouble = Trouble("missing-container", service, "", text)
+        found.append(ServiceJudgement(service, None, expectation, trouble))
+    return found
+
+
+def _judge_container(
+    container: ContainerState, expectation: Expectation, settings: Settings, history: History, now: float
+) -> ServiceJudgement:
+    trouble, wake_at = _trouble(container, expectation, settings, history, now)
+    return ServiceJudgement(container.service, container, expectation, trouble, wake_at)
+
+
+_Found = Tuple[Optional[Trouble], Optional[float]]
+_Make = Callable[..., Trouble]
+
+
+def _trouble(
+    container: ContainerState, expectation: Expectation, settings: Settings, history: History, now: float
+) -> _Found:
+    def trouble(code: str, state: str, settled: bool = False) -> Trouble:
+        return Trouble(code, container.service, container.name, state, settled)
+
+    if expectation is Expectation.ABSENT:
+        return trouble("unexpected-container", f"is {container.state}, and shall have no container"), None
+    if container.state == "created":
+        if container.error:
+            return trouble("not-started", f"could not be started: {container.error}", settled=True), None
+        return trouble("not-started", "was never started"), None
+    if container.state == "paused":
+        return trouble("paused", "is paused"), None
+    if container.state == "dead":
+        return trouble("dead", "is dead: the engine could not remove it", settled=True), None
+    if container.state == "removing":
+        return trouble("missing-container", "is being removed"), None
+    if container.state in ("exited", "restarting"):
+        return _ended(container, expectation, settings, history, now, trouble)
+    if container.state != "running":
+        return trouble("state-unknown", f"is in the state {container.state!r}, which this gate does not know"), None
+    return _running(container, expectation, settings, history, now, trouble)
+
+
+def _ended(
+    container: ContainerState,
+    expectation: Expectation,
+    settings: Settings,
+    history: History,
+    now: float,
+    trouble: _Make,
+) -> _Found:
+    if container.state == "exited" and container.exit_code == 0 and expectation is Expectation.COMPLETED:
+        return None, None
+    how = f"ended with exit code {container.exit_code}"
+    killed_for_memory = container.oom_killed or container.identifier in history.oom
+    if killed_for_memory:
+        how = "was killed for lack of memory"
+    elif container.exit_code == KILLED:
+        how += " (killed)"
+    if container.error:
+        how += f"; the engine says: {container.error}"
+    seen = history.restarts.get(container.identifier, 0)
+    if container.state == "restarting" or seen > 0:
+        looping = seen > settings.restarts_allowed
+        code = "oom-killed" if killed_for_memory else "crash-loop"
+        times = f" again and again ({container.restarts} restarts)" if container.restarts > 1 else ""
+        return trouble(code, how + times, settled=looping), None
+    since = 0.0 if container.finished_at is None else now - container.finished_at
+    settled = since >= EXIT_GRACE_SECONDS
+    wake_at = None if settled else now - since + EXIT_GRACE_SECONDS
+    return trouble("oom-killed" if killed_for_memory else "exited", how, settled=settled), wake_at
+
+
+def _running(
+    container: ContainerState,
+    expectation: Expectation,
+    settings: Settings,
+    history: History,
+    now: float,
+    trouble: _Make,
+) -> _Found:
+    seen = history.restarts.get(container.identifier, 0)
+    if seen > settings.restarts_allowed:
+        return trouble("crash-loop", f"was restarted {seen} times while this was watched", settled=True), None
+    up = 0.0 if container.started_at is None else max(now - container.started_at, 0.0)
+    if container.restarts > settings.restarts_allowed and up < settings.stable_for and container.health != "healthy":
+        wake_at = now + settings.stable_for - up
+        return trouble("crash-loop", f"runs for {up:.0f} s, after {container.restarts} restarts"), wake_at
+    if expectation is Expectation.COMPLETED:
+        return trouble("not-completed", f"still runs after {up:.0f} s, and shall end with 0"), None
+    if container.health == "unhealthy":
+        return trouble("unhealthy", "is unhealthy"), None
+    if container.health == "starting" and expectation is Expectation.HEALTHY:
+        state = f"has not become healthy {up:.0f} s after its start"
+        return trouble("starting-too-long" if settings.final else "starting", state), None
+    if container.has_healthcheck:
+        return _steady(container, settings, now, trouble)
+    if up < settings.stable_for:
+        state = f"runs for {up:.0f} s, which is less than {settings.stable_for:.0f} s, and has no health check"
+        return trouble("no-healthcheck-unstable", state), now + settings.stable_for - up
+    return None, None
+
+
+def _steady(container: ContainerState, settings: Settings, now: float, trouble: _Make) -> _Found:
+    recovered = recovered_at(container)
+    if recovered is not None and now - recovered < settings.stable_for:
+        state = f"failed its health check again after it had been healthy, and recovered {now - recovered:.0f} s ago"
+        return trouble("flapping", state), recovered + settings.stable_for
+    return None, None
+
+
+def recovered_at(container: ContainerState) -> Optional[float]:
+    """When the health check succeeded again after it had failed after a success; None if it never did.
+
+    Failures before the first success belong to a normal start.
+    """
+    recovered = None
+    succeeded = failed = False
+    for probe in container.probes:
+        if probe.exit_code == 0:
+            if failed:
+                recovered = parse_time(probe.ended_at)
+                failed = False
+            succeeded = True
+        elif succeeded:
+            failed = True
+    return recovered

@@ -40,11 +40,15 @@ def graph(snapshot: Snapshot) -> Mapping[str, Tuple[str, ...]]:
 
 
 def chains(troubles: Tuple[Trouble, ...], dependencies: Mapping[str, Tuple[str, ...]]) -> Tuple[Chain, ...]:
-    """One chain for each trouble: first causes first (those that explain most before the others), then the rest."""
+    """One chain for each trouble: first causes first (those that explain most before the others)."""
     by_service = {trouble.service: trouble for trouble in reversed(troubles)}
     found = [Chain(_walk(trouble, by_service, dependencies)) for trouble in troubles]
     blamed = [chain.first_cause.service for chain in found]
-    return tuple(sorted(found, key=lambda chain: (len(chain.links) > 1, -blamed.count(chain.links[0].service))))
+
+    def rank(chain: Chain) -> Tuple[int, int]:
+        return len(chain.links), -blamed.count(chain.links[0].service)
+
+    return tuple(sorted(found, key=rank))
 
 
 def _walk(

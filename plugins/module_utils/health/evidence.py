@@ -20,6 +20,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Reda
 _TELLING = re.compile(r"error|fail|fatal|exception|refused|denied|cannot|unable|out of memory", re.IGNORECASE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _TAIL_LINES = 400
+# The engine notes the start only after the process runs, and its first words are older than that.
+_BEFORE_START_SECONDS = 1.0
 _MAX_LINE = 400
 _PROBES = 3
 
@@ -47,8 +49,9 @@ def collect(engine: Engine, container: ContainerState, log_lines: int, redactor:
     """Reads the container's log; one that cannot be read (log driver none) is told as such."""
     log = ""
     if container.started_at is not None and log_lines > 0:
+        since = container.started_at - _BEFORE_START_SECONDS
         try:
-            log = redactor.text(engine.log_tail(container.identifier, _TAIL_LINES, container.started_at))
+            log = redactor.text(engine.log_tail(container.identifier, _TAIL_LINES, since))
         except EngineFailed as problem:
             log = f"(its log cannot be read: {redactor.text(problem.message)})"
     probes = tuple(

@@ -201,15 +201,16 @@ def _running(
         state = f"has not become healthy {up:.0f} s after its start"
         return trouble("starting-too-long" if settings.final else "starting", state), None
     if container.has_healthcheck:
-        return _steady(container, settings, now, trouble)
+        return _steady(container, settings, history, now, trouble)
     if up < settings.stable_for:
         state = f"runs for {up:.0f} s, which is less than {settings.stable_for:.0f} s, and has no health check"
         return trouble("no-healthcheck-unstable", state), now + settings.stable_for - up
     return None, None
 
 
-def _steady(container: ContainerState, settings: Settings, now: float, trouble: _Make) -> _Found:
-    recovered = recovered_at(container)
+def _steady(container: ContainerState, settings: Settings, history: History, now: float, trouble: _Make) -> _Found:
+    times = (history.recovered.get(container.identifier), recovered_at(container))
+    recovered = max((time for time in times if time is not None), default=None)
     if recovered is not None and now - recovered < settings.stable_for:
         state = f"failed its health check again after it had been healthy, and recovered {now - recovered:.0f} s ago"
         return trouble("flapping", state), recovered + settings.stable_for
@@ -219,7 +220,7 @@ def _steady(container: ContainerState, settings: Settings, now: float, trouble: 
 def recovered_at(container: ContainerState) -> Optional[float]:
     """When the health check succeeded again after it had failed after a success; None if it never did.
 
-    Failures before the first success belong to a normal start.
+    Failures before the first success belong to a normal start. The engine keeps the last five probes only.
     """
     recovered = None
     succeeded = failed = False

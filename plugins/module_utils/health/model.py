@@ -72,10 +72,12 @@ class History:
 
     `restarts` counts those of the last `restart_window` seconds. `oom` are those in whose memory limit the kernel
     killed a process, which an engine of 20.10 leaves out of its inspection when it was not the main process.
+    `recovered` is when a container that was unhealthy became healthy again, in seconds since the epoch.
     """
 
     restarts: Mapping[str, int] = field(default_factory=dict)
     oom: FrozenSet[str] = frozenset()
+    recovered: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,11 @@ SIGNATURES: Tuple[Signature, ...] = (
         "look at Temporal first; once it serves, restart the Postiz container.",
     ),
     _signature(
+        r"Name resolution failed for target dns:temporal|failed reaching server|no children to pick from",
+        "Temporal could not be reached.",
+        "look at Temporal first; once it serves, restart the Postiz container if its backend does not listen.",
+    ),
+    _signature(
         r"Failed to create worker connection, returning null|Connection failed, skipping worker initialization",
         "The orchestrator could not reach Temporal at its start, and will never try again.",
         "make sure that Temporal serves, then restart the Postiz container.",

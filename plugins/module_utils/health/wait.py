@@ -64,6 +64,8 @@ class Gate:
         self._restarts: Dict[str, int] = {}
         self._restarted_at: Dict[str, List[float]] = {}
         self._oom: Set[str] = set()
+        self._health: Dict[str, str] = {}
+        self._recovered: Dict[str, float] = {}
         self._checked = False
 
     def _left(self) -> float:
@@ -124,12 +126,15 @@ class Gate:
             times = self._restarted_at.setdefault(container.identifier, [])
             times.extend([self._clock.monotonic()] * (container.restarts - before))
             self._restarts[container.identifier] = container.restarts
+            if container.health == "healthy" and self._health.get(container.identifier) == "unhealthy":
+                self._recovered[container.identifier] = self._clock.now()
+            self._health[container.identifier] = container.health
         return observation
 
     def _history(self) -> History:
         since = self._clock.monotonic() - self._request.settings.restart_window
         counts = {name: sum(time >= since for time in times) for name, times in self._restarted_at.items()}
-        return History(counts, frozenset(self._oom))
+        return History(counts, frozenset(self._oom), self._recovered)
 
     def _judge(self, observation: Observation, final: bool = False) -> Tuple[Outcome, float]:
         now = self._clock.now()

@@ -1,0 +1,441 @@
+"""The container gate on real containers: small projects made for one breakage each, and the whole stack under the lab's faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import modules
+import pytest
+from labkit import compose, engine, faults, images
+from labkit.faults import repair
+from labkit.paths import LABEL
+from labkit.stack import Stack
+from modules import Result, Running
+
+BASE = "postiz-lab/base:bookworm"
+SMALL = "postiz-gate-small"
+OTHER = "postiz-gate-other"
+PLANTED = "planted-gate-secret-41c7"
+FOREVER = "trap exit TERM; while :; do sleep 1; done"
+PROBE_PARTS = {"interval": "1s", "timeout": "2s", "retries": 2, "start_period": "0s"}
+
+
+@pytest.fixture(scope="module")
+def project() -> str:
+    return "postiz-gate"
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, object]:
+    return {"stack_port": 4101, "stack_temporal_ui_port": 8101}
+
+
+def service(script: str = FOREVER, check: str = "", **more: Any) -> dict[str, Any]:
+    """A service of the small projects; `check` is a shell command."""
+    found: dict[str, Any] = {
+        "image": BASE,
+        "command": ["sh", "-c", script],
+        "labels": {LABEL: "true"},
+        "environment": {"API_TOKEN": PLANTED},
+        "stop_grace_period": "1s",
+        "restart": "unless-stopped",
+        **more,
+    }
+    if check:
+        found["healthcheck"] = {"test": ["CMD-SHELL", check], **PROBE_PARTS}
+    return found
+
+
+class Small:
+    """A small Compose project."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+
+    def compose(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = ["docker", "compose", "--project-name", self.name, "--project-directory", str(self.folder), *words]
+        return subprocess.run(command, check=check, capture_output=True, text=True, timeout=120)
+
+    def write(self, services: dict[str, Any]) -> None:
+        self.folder.joinpath("compose.yaml").write_text(json.dumps({"services": services}))
+
+    def up(self, services: dict[str, Any], check: bool = True) -> None:
+        self.write(services)
+        self.compose("up", "--detach", "--quiet-pull", check=check)
+
+    def gate(self, **parameters: Any) -> Result:
+        return modules.run("compose_health", project=self.name, **{"timeout": 30, **parameters})
+
+    def waiting(self, **parameters: Any) -> Running:
+        return Running("compose_health", {"project": self.name, "timeout": 60, **parameters})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lab() -> None:
+    """Engine, Compose and the one image that the small projects need."""
+    client = engine.ensure()
+    compose.ensure()
+    images.ensure(client, (BASE,))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Small]:
+    """A small project with nothing in it."""
+    found = Small(SMALL, tmp_path)
+    yield found
+    found.compose("down", "--volumes", "--timeout", "1", "--remove-orphans", check=False)
+
+
+def healthy_after(seconds: float) -> str:
+    """A health check that fails, then succeeds."""
+    return f"test -e /tmp/ok || {{ test $(($(date +%s) - $(stat -c %Y /proc/1))) -ge {seconds:g} && touch /tmp/ok; }}"
+
+
+def test_all_kinds_of_expectations_are_derived_and_met(small: Small) -> None:
+    small.up(
+        {
+            "checked": service(check="true", depends_on={"migrate": {"condition": "service_completed_successfully"}}),
+            "migrate": service("exit 0", restart="no"),
+            "lonely-one-shot": service("exit 0", restart="no"),
+            "plain": service(),
+            "scaled": service(check="true", scale=2),
+        }
+    )
+    result = small.gate(stable_for=2)
+    assert not result.failed, result.text
+    found = [(item["service"], item["expectation"]) for item in result.values["services"]]
+    assert sorted(found) == [
+        ("checked", "healthy"),
+        ("lonely-one-shot", "completed"),
+        ("migrate", "completed"),
+        ("plain", "running"),
+        ("scaled", "healthy"),
+        ("scaled", "healthy"),
+    ]
+    assert result.values["changed"] is False
+    assert PLANTED not in result.text
+
+
+BREAKAGES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str, str]] = {
+    "one-shot fails": (
+        {"migrate": service(f"echo 'P1001: bad {PLANTED}' >&2; exit 3", restart="no")},
+        {"services": {"migrate": "completed"}},
+        "exited",
+        "ended with exit code 3",
+        "look at the database first",
+    ),
+    "ends by itself": (
+        {"worker": service("echo 'JavaScript heap out of memory'; exit 134", restart="no")},
+        {"services": {"worker": "running"}},
+        "exited",
+        "used up the memory",
+        "give it more memory",
+    ),
+    "crash loop": (
+        {"worker": service("echo 'listen EADDRINUSE: address already in use :::3000'; exit 1")},
+        {"restarts_allowed": 2},
+        "crash-loop",
+        "A port inside the container is held",
+        "restart the container",
+    ),
+    "unhealthy": (
+        {"web": service(check=f"echo password authentication failed for user {PLANTED}; false")},
+        {"timeout": 6},
+        "unhealthy",
+        "The database refuses the password",
+        "ALTER USER",
+    ),
+    "starts too long": (
+        {"web": {**service(), "healthcheck": {"test": ["CMD", "false"], "interval": "1s", "start_period": "300s"}}},
+        {"timeout": 4},
+        "starting-too-long",
+        "has not become healthy",
+        "read its log",
+    ),
+    "no health check and restarted a moment ago": (
+        {"plain": service()},
+        {"timeout": 0, "stable_for": 60},
+        "no-healthcheck-unstable",
+        "has no health check",
+        "wait",
+    ),
+    "log that cannot be read": (
+        {"plain": service("exit 1", restart="no", logging={"driver": "none"})},
+        {"services": {"plain": "running"}},
+        "exited",
+        "ended with exit code 1",
+        "read its log",
+    ),
+    "still runs": (
+        {"migrate": service(restart="no")},
+        {"services": {"migrate": "completed"}, "timeout": 2},
+        "not-completed",
+        "shall end with 0",
+        "wait for it",
+    ),
+    "shall be absent": (
+        {"plain": service()},
+        {"services": {"plain": "absent"}, "timeout": 0},
+        "unexpected-container",
+        "shall have no container",
+        "remove the container",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_breakage(small: Small, name: str) -> None:
+    services, parameters, code, evidence, remedy = BREAKAGES[name]
+    small.up(services, check=False)
+    result = small.gate(**parameters)
+    assert result.failed
+    assert result.codes == [code], result.values["report"]
+    finding = result.values["findings"][0]
+    assert evidence in finding["evidence"]
+    assert remedy in finding["remedy"]
+    assert result.values["verdict"] == "unhealthy"
+    assert result.values["msg"] == result.values["report"]
+    assert PLANTED not in result.text
+
+
+def test_a_settled_outcome_ends_the_wait(small: Small) -> None:
+    small.up({"worker": service("sleep 1; exit 1", restart="no", depends_on=[])}, check=False)
+    result = small.gate(services={"worker": "running"}, timeout=60)
+    assert result.seconds < 15
+    assert "waiting longer cannot help" in result.values["report"]
+
+
+def test_a_crash_that_ends_well_is_tolerated(small: Small) -> None:
+    script = "test -e /data/second && { trap exit TERM; while :; do sleep 1; done; }; touch /data/second; exit 1"
+    small.up({"worker": service(script, check="true", tmpfs=[], volumes=["/data"])})
+    result = small.gate(stable_for=2)
+    assert not result.failed, result.text
+    assert result.values["services"][0]["anonymous_volumes"] == ["/data"]
+
+
+def test_paused(small: Small) -> None:
+    small.up({"web": service(check="true")})
+    small.gate()
+    small.compose("pause")
+    result = small.gate(timeout=2)
+    small.compose("unpause")
+    assert result.codes == ["paused"]
+    assert f"docker unpause {SMALL}-web-1" in result.finding("paused")["remedy"]
+
+
+def test_a_port_that_belongs_to_another(small: Small) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        small.up({"web": service(ports=[f"127.0.0.1:{port}:80"])}, check=False)
+        result = small.gate(timeout=20)
+    assert result.codes == ["not-started"]
+    assert "published port belongs to somebody else" in result.values["findings"][0]["evidence"]
+    assert result.seconds < 10
+
+
+def test_the_first_cause_comes_first(small: Small) -> None:
+    small.up(
+        {
+            "app": service(check="true", depends_on={"middle": {"condition": "service_healthy"}}),
+            "middle": service(check="true", depends_on={"base": {"condition": "service_healthy"}}),
+            "base": service("echo No space left on device; sleep 600", check="false"),
+        },
+        check=False,
+    )
+    result = small.gate(timeout=1)
+    assert [item["component"] for item in result.values["findings"]] == ["base", "middle", "app"]
+    assert (
+        "app was never started, because middle was never started, because base is unhealthy" in result.values["report"]
+    )
+    assert "free space" in result.values["findings"][0]["remedy"]
+    assert [item["service"] for item in result.values["culprits"]] == ["base"]
+    everyone = small.gate(timeout=0, evidence="all")
+    assert len(everyone.values["culprits"]) == 3
+    assert small.gate(timeout=0, evidence="none").values["culprits"] == []
+
+
+def test_missing_containers_are_known_from_the_compose_file(small: Small) -> None:
+    small.up({"web": service(check="true", scale=2), "idle": service(check="true")})
+    subprocess.run(["docker", "rm", "--force", f"{SMALL}-web-2", f"{SMALL}-idle-1"], check=True, capture_output=True)
+    assert not small.gate(timeout=5).failed
+    result = small.gate(timeout=0, project_src=str(small.folder))
+    assert result.codes == ["missing-container", "missing-container"]
+    texts = {item["component"]: item["evidence"] for item in result.values["findings"]}
+    assert texts == {"idle": "it has no container.", "web": "it has 1 of 2 containers."}
+    small.compose("down", "--timeout", "1")
+    assert set(small.gate(timeout=0, project_src=str(small.folder)).codes) == {"missing-container"}
+    unknown = small.gate(timeout=0)
+    assert unknown.failed
+    assert "has no container on this engine" in unknown.values["msg"]
+
+
+def test_a_container_recreated_during_the_wait_is_followed(small: Small) -> None:
+    small.up({"web": service(check="false")})
+    waiting = small.waiting()
+    time.sleep(2)
+    small.up({"web": service(check="true")})
+    result = waiting.result()
+    assert not result.failed, result.text
+    assert result.values["waited_seconds"] > 1
+
+
+def test_two_projects_with_the_same_service_names(small: Small, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    other = Small(OTHER, folder)
+    try:
+        small.up({"web": service(check="true")})
+        other.up({"web": service(check="false")})
+        assert not small.gate().failed
+        assert other.gate(timeout=4).codes == ["unhealthy"]
+    finally:
+        other.compose("down", "--timeout", "1", check=False)
+
+
+def test_flapping_must_hold(small: Small) -> None:
+    small.up({"web": service("touch /run/ok; " + FOREVER, check="test -e /run/ok")})
+    assert not small.gate().failed
+    small.compose("exec", "web", "rm", "/run/ok")
+    time.sleep(4)
+    waiting = small.waiting(stable_for=4)
+    time.sleep(1)
+    small.compose("exec", "web", "touch", "/run/ok")
+    since = time.monotonic()
+    result = waiting.result()
+    assert not result.failed, result.text
+    assert time.monotonic() - since > 4
+
+
+SERVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        code = int(self.path.strip('/') or 200)
+        self.send_response(code); self.send_header('X-Host', self.headers['Host']); self.end_headers()
+        self.wfile.write(b'App is running!')
+    def log_message(self, *a): pass
+http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[int]:
+    """A small HTTP server that answers with the status in its path."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([os.environ.get("PYTHON", "python3"), "-c", SERVER, str(port)])
+    for _ in range(100):
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield port
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "code"),
+    [
+        (
+            "200",
+            {"body": "App is running!", "headers": {"X-Host": "stack.example.org"}, "host": "stack.example.org"},
+            "",
+        ),
+        ("502", {}, "http-502"),
+        ("404", {}, "http-status"),
+        ("404", {"status": [404]}, ""),
+        ("200", {"body": "something else"}, "http-body"),
+        ("200", {"headers": {"X-None": "a"}}, "http-header"),
+    ],
+)
+def test_endpoints(small: Small, server: int, path: str, options: dict[str, Any], code: str) -> None:
+    small.up({"web": service(check="true")})
+    endpoint = {"url": f"http://127.0.0.1:{server}/{path}", **options}
+    result = small.gate(timeout=3, http=[endpoint])
+    assert result.codes == ([code] if code else []), result.text
+
+
+def test_endpoints_that_do_not_answer(small: Small) -> None:
+    small.up({"web": service(check="true")})
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        assert small.gate(timeout=2, http=[{"url": url, "timeout": 0.5}]).codes == ["http-timeout"]
+    assert small.gate(timeout=2, http=[{"url": url}]).codes == ["http-refused"]
+    assert small.gate(timeout=2, http=[{"service": "web"}]).codes == ["http-refused"]
+
+
+# The whole stack
+
+
+API = {"service": "postiz", "path": "/api/", "body": "App is running!"}
+
+
+def look(stack: Stack, **parameters: Any) -> Result:
+    return modules.run("compose_health", project=stack.project, **{"timeout": 0, "http": [API], **parameters})
+
+
+@pytest.fixture
+def broken(stack: Stack) -> Iterator[Callable[[str], str]]:
+    """Apply a fault; it is healed at the end."""
+    applied = []
+
+    def apply(name: str) -> str:
+        fault = faults.named(name, stack)
+        applied.append(fault)
+        return faults.apply(fault)
+
+    yield apply
+    for fault in applied:
+        faults.heal(fault)
+    repair.wait_works(stack)
+
+
+@pytest.mark.parametrize(
+    ("fault", "component", "cause"),
+    [
+        ("temporal-down", "temporal", "temporal ended with exit code 137 (killed)"),
+        ("database-down", "postiz-postgres", "postiz-postgres ended with exit code 137 (killed)"),
+        ("elasticsearch-down", "temporal-elasticsearch", "temporal-elasticsearch ended with exit code 137 (killed)"),
+    ],
+)
+def test_a_service_that_ended_is_the_first_cause(
+    stack: Stack, broken: Callable[[str], str], fault: str, component: str, cause: str
+) -> None:
+    assert not look(stack, timeout=60).failed
+    broken(fault)
+    result = look(stack, timeout=10)
+    assert result.failed
+    assert result.values["first_cause"] == cause
+    assert result.values["findings"][0]["component"] == component
+    assert result.codes[0] == "exited"
+    assert result.seconds < 10
+
+
+@pytest.mark.parametrize("fault", ["backend-502", "hung-at-start", "port-collision"])
+def test_an_api_that_nobody_serves(stack: Stack, broken: Callable[[str], str], fault: str) -> None:
+    assert not look(stack, timeout=60).failed
+    broken(fault)
+    result = look(stack)
+    assert result.failed
+    assert result.finding("http-502")["component"] == "postiz"
+    assert "the proxy is up, and nothing listens behind it" in result.finding("http-502")["evidence"]
+
+
+def test_a_silent_worker_is_green_here(stack: Stack, broken: Callable[[str], str]) -> None:
+    broken("silent-worker")
+    assert not look(stack, timeout=60).failed

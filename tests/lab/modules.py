@@ -38,7 +38,13 @@ class Result:
 class Running:
     """A module that runs."""
 
-    def __init__(self, name: str, parameters: dict[str, Any], environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        parameters: dict[str, Any],
+        environment: dict[str, str] | None = None,
+        wrapper: tuple[str, ...] = (),
+    ) -> None:
         self._since = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-m", f"{PREFIX}.{name}"],

@@ -65,7 +65,7 @@ def judge(snapshot: Snapshot, settings: Settings) -> Judgement:
     left = settling_seconds(snapshot, settings)
     if waits_for_temporal(snapshot):
         evidence = "the boot guard holds Postiz back until Temporal serves its namespace."
-        return Judgement((error("boot-guard-waiting", "postiz", evidence, "look at Temporal first."),), (), left)
+        return Judgement((), (error("boot-guard-waiting", "postiz", evidence, "look at Temporal first."),), left)
     if snapshot.daemon != DAEMON_OK:
         return _without_daemon(snapshot, settings, left)
     definite: List[Finding] = []
@@ -99,8 +99,8 @@ def _without_daemon(snapshot: Snapshot, settings: Settings, left: float) -> Judg
     evidence = f"no PM2 daemon runs ({snapshot.daemon_problem}); "
     evidence += f"living on without it: {', '.join(alive)}." if alive else "none of its apps runs."
     finding = error("pm2-daemon-missing", "pm2", evidence, _restart(snapshot))
-    booting = snapshot.daemon == DAEMON_MISSING and not alive
-    return Judgement(() if booting else (finding,), (finding,) if booting else (), left)
+    # A restarted container still has the socket of its former daemon.
+    return Judgement((finding,) if alive else (), () if alive else (finding,), left)
 
 
 def _workers(processes: Tuple[Process, ...]) -> Tuple[Process, ...]:

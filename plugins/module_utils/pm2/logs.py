@@ -21,6 +21,8 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _EXIT = re.compile(
     r"^(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d): PM2 +log: App \[(?P<name>[^:\]]+):\d+\] exited with code"
 )
+# Before an end that somebody asked PM2 for: 2026-11-24T11:58:30: PM2 log: Stopping app:backend id:1
+_ASKED = re.compile(r"PM2 +log: Stopping app:(?P<name>\S+) id:")
 _ANY_TIME = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d): ")
 _QUARTER = 900
 
@@ -76,7 +78,7 @@ def known(lines: Tuple[str, ...]) -> Optional[signatures.Match]:
 
 
 def exits(log: Optional[Log], name: str, since: float) -> int:
-    """How often PM2 saw an app end since a moment (seconds since the epoch).
+    """How often PM2 saw an app end by itself since a moment (seconds since the epoch).
 
     The file's times have no zone; its last line was written when the file changed, which tells the zone.
     """
@@ -89,9 +91,14 @@ def exits(log: Optional[Log], name: str, since: float) -> int:
     last = parse_time(f"{stamps[-1]}Z") or log.changed_at
     zone = round((log.changed_at - last) / _QUARTER) * _QUARTER
     count = 0
+    asked = False
     for line in lines:
+        stopping = _ASKED.search(line)
+        asked = asked or bool(stopping and stopping.group("name") == name)
         match = _EXIT.match(line)
-        if match and match.group("name") == name:
+        if match and match.group("name") == name and asked:
+            asked = False
+        elif match and match.group("name") == name:
             moment = parse_time(f"{match.group('time')}Z")
             count += moment is not None and moment + zone >= since
     return count

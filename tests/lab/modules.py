@@ -43,7 +43,6 @@ class Running:
         name: str,
         parameters: dict[str, Any],
         environment: dict[str, str] | None = None,
-        wrapper: tuple[str, ...] = (),
     ) -> None:
         self._since = time.monotonic()
         self.process = subprocess.Popen(

@@ -10,4 +10,20 @@ from typing import Dict
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.codes.model import Code
 
-CODES: Dict[str, Code] = {}
+CODES: Dict[str, Code] = {
+    "posts-older-than-sweep": Code(
+        "Posts are overdue for longer than upstream's own sweep looks back.",
+        "Their number.",
+        "Decide about each: reschedule, hold or fail.",
+    ),
+    "posts-overdue": Code(
+        "Posts of usable channels should have gone out and have not.",
+        "Their number and the age of the oldest.",
+        "Look at them before they go out all at once.",
+    ),
+    "posts-unknown": Code(
+        "The posts cannot be counted.",
+        "What the database says, without the connection string.",
+        "Look at the database.",
+    ),
+}

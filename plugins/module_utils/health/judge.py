@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Callable, List, Mapping, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
@@ -14,6 +15,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Ve
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.expect import derive, one_shots
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import (
     ContainerState,
+    Declared,
     Expectation,
     History,
     Settings,
@@ -92,24 +94,42 @@ def judge(
         if expectation is not Expectation.IGNORED:
             services.append(_judge_container(container, expectation, settings, history, now))
     services.extend(_missing(snapshot, wanted))
-    return Judgement(tuple(sorted(services, key=lambda item: item.service)))
+    return Judgement(tuple(sorted(_replicas_named(services), key=lambda item: item.service)))
+
+
+def _replicas_named(services: List[ServiceJudgement]) -> List[ServiceJudgement]:
+    """Of a scaled service, a trouble says which container it is about."""
+    several = {name for name, number in Counter(item.service for item in services if item.container).items() if number > 1}
+    return [
+        replace(item, trouble=replace(item.trouble, state=f"({item.trouble.container}) {item.trouble.state}"))
+        if item.trouble and item.container and item.service in several
+        else item
+        for item in services
+    ]
 
 
 def _missing(snapshot: Snapshot, wanted: Mapping[str, Expectation]) -> List[ServiceJudgement]:
     found: List[ServiceJudgement] = []
     needed = dict(snapshot.declared or {})
-    for service, expectation in wanted.items():
-        if expectation not in (Expectation.ABSENT, Expectation.IGNORED):
-            needed.setdefault(service, 1)
-    for service, replicas in needed.items():
+    for service in (*wanted, *sorted(snapshot.seen)):
+        needed.setdefault(service, Declared(1))
+    for service, declared in needed.items():
         expectation = wanted.get(service, Expectation.RUNNING)
         present = sum(container.service == service for container in snapshot.containers)
-        if present >= replicas or expectation in (Expectation.ABSENT, Expectation.IGNORED):
+        if present >= declared.replicas or expectation in (Expectation.ABSENT, Expectation.IGNORED):
             continue
-        text = "has no container" if not present else f"has {present} of {replicas} containers"
-        trouble = Trouble("missing-container", service, "", text)
-        found.append(ServiceJudgement(service, None, expectation, trouble))
+        found.append(ServiceJudgement(service, None, expectation, _no_container(service, declared, present, snapshot)))
     return found
+
+
+def _no_container(service: str, declared: Declared, present: int, snapshot: Snapshot) -> Trouble:
+    if declared.image_missing:
+        state = f"has no container, and its image {declared.image} is not on this host"
+        return Trouble("image-missing", service, "", state, settled=True)
+    text = "has no container" if not present else f"has {present} of {declared.replicas} containers"
+    if not present and service in snapshot.seen:
+        text += " any more: it was removed while this was watched"
+    return Trouble("missing-container", service, "", text)
 
 
 def _judge_container(
@@ -168,14 +188,17 @@ def _ended(
         how += f"; the engine says: {container.error}"
     seen = history.restarts.get(container.identifier, 0)
     if container.state == "restarting" or seen > 0:
-        looping = seen > settings.restarts_allowed
         code = "oom-killed" if killed_for_memory else "crash-loop"
-        times = f" again and again ({container.restarts} restarts)" if container.restarts > 1 else ""
-        return trouble(code, how + times, settled=looping), None
+        how += f" again and again ({container.restarts} restarts)" if container.restarts > 1 else ""
+    else:
+        code = "oom-killed" if killed_for_memory else "exited"
+    if container.state == "restarting":
+        return trouble(code, how, settled=seen > settings.restarts_allowed), None
+    # A restart policy leaves no container exited between two tries: it gave up, or there is none.
     since = 0.0 if container.finished_at is None else now - container.finished_at
     settled = since >= EXIT_GRACE_SECONDS
     wake_at = None if settled else now - since + EXIT_GRACE_SECONDS
-    return trouble("oom-killed" if killed_for_memory else "exited", how, settled=settled), wake_at
+    return trouble(code, how, settled=settled or seen > settings.restarts_allowed), wake_at
 
 
 def _running(

@@ -58,12 +58,25 @@ class ContainerState:
 
 
 @dataclass(frozen=True)
+class Declared:
+    """A service of the compose file. `image` is empty if it is only built; `image_missing` if the engine has none."""
+
+    replicas: int
+    image: str = ""
+    image_missing: bool = False
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """A project at one moment. `declared` maps services of the compose file to their replicas; None without a file."""
+    """A project at one moment. `declared` are the services of the compose file, None without one.
+
+    `seen` are services that had a container earlier in the same wait: who removes it leaves a gap.
+    """
 
     project: str
     containers: Tuple[ContainerState, ...]
-    declared: Optional[Mapping[str, int]] = None
+    declared: Optional[Mapping[str, Declared]] = None
+    seen: FrozenSet[str] = frozenset()
 
 
 @dataclass(frozen=True)

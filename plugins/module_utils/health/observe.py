@@ -14,7 +14,12 @@ from typing import Dict, FrozenSet, Mapping, Optional, Tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, ContainerGone
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import ContainerState, Dependency, Snapshot
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import (
+    ContainerState,
+    Declared,
+    Dependency,
+    Snapshot,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import secret_values
 
 LABEL_DEPENDS_ON = "com.docker.compose.depends_on"
@@ -30,10 +35,20 @@ class Observation:
     listed: Mapping[str, Container]
 
 
-def observe(engine: Engine, project: str, declared: Optional[Mapping[str, int]]) -> Observation:
+def observe(engine: Engine, project: str, declared: Optional[Mapping[str, Declared]]) -> Observation:
     """Every container of the project. Raises StackError."""
     listed = {container.identifier: container for container in engine.project_containers(project)}
+    if declared is not None:
+        present = {container.service for container in listed.values()}
+        declared = {
+            name: replace(service, image_missing=_image_missing(engine, service) if name not in present else False)
+            for name, service in declared.items()
+        }
     return refresh(engine, Observation(Snapshot(project, (), declared), frozenset(), listed), frozenset(listed))
+
+
+def _image_missing(engine: Engine, service: Declared) -> bool:
+    return bool(service.image and service.replicas) and engine.image(service.image) is None
 
 
 def refresh(engine: Engine, before: Observation, changed: FrozenSet[str]) -> Observation:
@@ -54,8 +69,8 @@ def refresh(engine: Engine, before: Observation, changed: FrozenSet[str]) -> Obs
     return replace(before, snapshot=replace(before.snapshot, containers=tuple(states)), secrets=secrets)
 
 
-def declared_services(project: str, project_src: str) -> Dict[str, int]:
-    """Services of the compose file and their replicas. Raises BadInput with what Compose says."""
+def declared_services(project: str, project_src: str) -> Dict[str, Declared]:
+    """Services of the compose file. Raises BadInput with what Compose says."""
     command = ["docker", "compose", "--project-name", project, "--project-directory", project_src]
     command += ["config", "--format", "json", "--no-interpolate"]
     try:
@@ -71,7 +86,11 @@ def declared_services(project: str, project_src: str) -> Dict[str, int]:
         services = json.loads(answer.stdout).get("services") or {}
     except ValueError as problem:
         raise BadInput(f"Compose answered no JSON about {project_src}.", "upgrade the Compose plugin.") from problem
-    return {name: _replicas(service) for name, service in services.items()}
+    return {name: Declared(_replicas(service), _pulled_image(service)) for name, service in services.items()}
+
+
+def _pulled_image(service: Mapping[str, object]) -> str:
+    return "" if service.get("build") else str(service.get("image", ""))
 
 
 def _replicas(service: Mapping[str, object]) -> int:

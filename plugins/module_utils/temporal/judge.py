@@ -148,7 +148,7 @@ def _polled(queue: Queue, kind: str, snapshot: Snapshot, settings: Settings) -> 
     deaf = sorted(worker.container for worker in snapshot.workers if worker.container not in polling)
     if not deaf and snapshot.workers:
         return
-    left = f"{len(listed)} entries of dead processes are still listed" if listed else "none is listed"
+    left = f"still listed, though dead: {len(listed)}" if listed else "none is listed"
     who = ", ".join(deaf) or "no container of Postiz runs, and nothing"
     evidence = f"no living process of {who} polls the task queue {queue.name} for {kind} tasks; {left}."
     code = "worker-not-polling" if queue.name == MAIN else "queue-not-polled"

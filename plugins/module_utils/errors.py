@@ -39,6 +39,10 @@ class EngineUnreachable(StackError):
     """No Docker Engine answers."""
 
 
+class EngineTooOld(EngineUnreachable):
+    """A Docker Engine is there, and older than what its users need."""
+
+
 class EnginePermissionDenied(StackError):
     """A Docker Engine is there, and this user may not talk to it."""
 

@@ -56,10 +56,20 @@ CODES: Dict[str, Code] = {
         "URL and status.",
         "Look at the log of the service.",
     ),
+    "http-tls": Code(
+        "An endpoint's certificate is not valid, or it does not speak TLS.",
+        "URL and what the check of the certificate says.",
+        "Look at the certificate.",
+    ),
     "http-timeout": Code(
         "An endpoint does not answer in time.",
         "URL and seconds.",
         "Look at the load of the host and at the log of the service.",
+    ),
+    "image-missing": Code(
+        "A service has no container, and its image is not on the host.",
+        "The image.",
+        "Pull it, or correct its name.",
     ),
     "missing-container": Code(
         "A service of the stack has no container, or too few.",

@@ -31,7 +31,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Ve
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import worst
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import endpoints
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import gate as container_gate
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import graph
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import PASSING, graph
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import Snapshot
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.wait import Gate, Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.pm2 import gate as pm2_gate
@@ -44,8 +44,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge imp
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import observe
 
 STATEMENT_SECONDS = 10.0
-_BOOTING = ("starting", "not-started", "no-healthcheck-unstable")
-_STARTING = ("starting", "no-healthcheck-unstable")
+# What a normal boot shows, as long as something of it moves.
+_BOOTING = (*PASSING, "not-started")
 
 Connect = Callable[[], Engine]
 
@@ -79,8 +79,9 @@ def look(connect: Connect, request: Request, clock: Clock, container_seconds: fl
         told = _temporal(engine, request, clock)
         if apps is not None and apps.verdict is Verdict.SETTLING:
             if told.verdict is Verdict.HEALTHY and replicas is not None:
-                # Living pollers end the quiet window early.
-                found[found.index(apps)] = _pm2_layer(_settled(replicas, request), request)
+                # Living pollers end the quiet window early, if the apps are all there.
+                settled = _pm2_layer(_settled(replicas, request), request)
+                found[found.index(apps)] = settled if settled.verdict is Verdict.HEALTHY else apps
             elif told.verdict is Verdict.UNHEALTHY:
                 told = replace(told, verdict=Verdict.SETTLING)
         found.append(told)
@@ -104,7 +105,7 @@ def _containers(
     good = sum(1 for item in services if item["satisfied"])
     verdict = told.verdict
     codes = [finding.code for finding in told.findings]
-    if codes and all(code in _BOOTING for code in codes) and any(code in _STARTING for code in codes):
+    if codes and all(code in _BOOTING for code in codes) and any(code in PASSING for code in codes):
         verdict = Verdict.SETTLING
     text = told.details["first_cause"] or f"{good} of {len(services)} as expected"
     evidence = "" if told.verdict is Verdict.HEALTHY else told.report.partition("\n\n")[2]

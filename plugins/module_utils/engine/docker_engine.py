@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import time
 import traceback
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
@@ -29,6 +32,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
     ContainerGone,
     EngineFailed,
     EnginePermissionDenied,
+    EngineTooOld,
     EngineUnreachable,
     LibraryMissing,
 )
@@ -50,17 +54,20 @@ TIMEOUT_SECONDS = 60
 _EVENTS_TIMEOUT_SECONDS = 7 * 24 * 3600
 
 
-def connect() -> Engine:
+def connect(timeout_seconds: float = TIMEOUT_SECONDS, oldest_api: Tuple[int, int] = (0, 0)) -> Engine:
     """Connect to the engine that DOCKER_HOST names, or to the local socket.
 
-    Raises LibraryMissing, EnginePermissionDenied or EngineUnreachable.
+    `timeout_seconds` is the limit of every later call, too. Raises LibraryMissing, EnginePermissionDenied,
+    EngineTooOld or EngineUnreachable.
     """
     if DOCKER_IMPORT_ERROR is not None:
         raise LibraryMissing("docker", DOCKER_IMPORT_ERROR)
-    settings = docker.utils.kwargs_from_env()
-    address = settings.get("base_url", docker.constants.DEFAULT_UNIX_SOCKET).replace("http+unix://", "unix://")
+    address = os.environ.get("DOCKER_HOST") or docker.constants.DEFAULT_UNIX_SOCKET.replace("http+unix://", "unix://")
     try:
-        return DockerEngine(docker.APIClient(version="auto", timeout=TIMEOUT_SECONDS, **settings))
+        settings = docker.utils.kwargs_from_env()
+        client = docker.APIClient(version="auto", timeout=math.ceil(timeout_seconds), **settings)
+    except docker.errors.InvalidVersion as problem:
+        raise EngineTooOld(f"The engine at {address} is too old: {problem}.", "upgrade the Docker Engine.") from problem
     except (docker.errors.DockerException, RequestException, OSError) as problem:
         reason = _plain_reason(problem)
         if isinstance(reason, PermissionError):
@@ -74,6 +81,11 @@ def connect() -> Engine:
             "install the engine and start it (Debian: apt install docker.io; systemctl start docker), "
             "or set DOCKER_HOST to the engine that is meant.",
         ) from problem
+    if tuple(int(part) for part in client.api_version.split(".")) < oldest_api:
+        wanted = ".".join(str(part) for part in oldest_api)
+        text = f"The engine at {address} speaks API {client.api_version}, and {wanted} is the oldest that works."
+        raise EngineTooOld(text, "upgrade the Docker Engine.")
+    return DockerEngine(client)
 
 
 def _plain_reason(problem: BaseException) -> BaseException:
@@ -131,7 +143,14 @@ class DockerEngine(Engine):
             # A client of its own: the stream stays open for as long as nothing happens.
             settings = docker.utils.kwargs_from_env()
             client = docker.APIClient(version=self._client.api_version, timeout=_EVENTS_TIMEOUT_SECONDS, **settings)
-            return events.StreamEvents(client.events(decode=True, filters=dict(events.filters(project))))
+            # The engine answers a moment before it subscribes: `since` fills that gap from its memory.
+            filters = dict(events.filters(project))
+            since = int(time.time())
+
+            def subscribe() -> Any:
+                return client.events(decode=True, filters=filters, since=since)
+
+            return events.StreamEvents(subscribe, self._client.timeout)
 
     def detail(self, identifier: str) -> ContainerDetail:
         with _asking("inspect a container"):

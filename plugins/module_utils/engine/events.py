@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Any, Iterable, Mapping, Optional, Union
+from typing import Any, Callable, Mapping, Optional, Union
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
     LABEL_PROJECT,
@@ -37,22 +37,33 @@ def filters(project: str) -> Mapping[str, Any]:
 
 
 class StreamEvents(EngineEvents):
-    """Events out of a blocking stream of the engine's dictionaries; `stream` has `close`."""
+    """Events out of a blocking stream of the engine's dictionaries.
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    `subscribe` hands out that stream, which has `close`. Raises EngineLost if that takes longer than `timeout_seconds`.
+    """
+
+    def __init__(self, subscribe: Callable[[], Any], timeout_seconds: float) -> None:
+        self._stream: Any = None
         self._queue: queue.Queue[Union[ContainerEvent, EngineLost]] = queue.Queue()
+        subscribed = threading.Event()
         # A daemon, because a blocked read cannot be interrupted on every transport.
-        threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+        threading.Thread(target=self._read, args=(subscribe, subscribed), daemon=True).start()
+        if not subscribed.wait(timeout_seconds):
+            raise EngineLost(
+                f"The engine did not answer within {timeout_seconds:.0f} s.", "look at the engine's own log."
+            )
 
-    def _read(self, stream: Iterable[Mapping[str, Any]]) -> None:
+    def _read(self, subscribe: Callable[[], Any], subscribed: threading.Event) -> None:
         reason = "the engine closed the stream of its events"
         try:
-            for entry in stream:
+            self._stream = subscribe()
+            subscribed.set()
+            for entry in self._stream:
                 actor = entry.get("Actor") or {}
                 self._queue.put(ContainerEvent(actor.get("ID", ""), str(entry.get("Action", ""))))
         except Exception as problem:  # whatever ends the thread, the waiting side must learn of it
             reason = f"{type(problem).__name__}: {problem}"
+        subscribed.set()
         self._queue.put(EngineLost(f"The engine's events ended ({reason}).", "look at the engine's own log."))
 
     def next(self, timeout_seconds: float) -> Optional[ContainerEvent]:
@@ -66,4 +77,5 @@ class StreamEvents(EngineEvents):
         return item
 
     def close(self) -> None:
-        self._stream.close()
+        if self._stream is not None:
+            self._stream.close()

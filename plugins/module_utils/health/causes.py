@@ -12,6 +12,9 @@ from typing import Dict, List, Mapping, Set, Tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Trouble
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import Snapshot
 
+# What time may mend by itself explains nothing as long as something else is broken.
+PASSING = ("flapping", "starting", "no-healthcheck-unstable")
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -45,10 +48,18 @@ def chains(troubles: Tuple[Trouble, ...], dependencies: Mapping[str, Tuple[str, 
     found = [Chain(_walk(trouble, by_service, dependencies)) for trouble in troubles]
     blamed = [chain.first_cause.service for chain in found]
 
-    def rank(chain: Chain) -> Tuple[int, int]:
-        return len(chain.links), -blamed.count(chain.links[0].service)
+    def rank(chain: Chain) -> Tuple[bool, int, int]:
+        return chain.first_cause.code in PASSING, len(chain.links), -blamed.count(chain.links[0].service)
 
     return tuple(sorted(found, key=rank))
+
+
+def first_cause(found: Tuple[Chain, ...]) -> str:
+    """The longest way down to the cause that explains most, as a sentence; empty without any trouble."""
+    if not found:
+        return ""
+    cause = found[0].first_cause
+    return max((chain for chain in found if chain.first_cause == cause), key=lambda chain: len(chain.links)).sentence
 
 
 def _walk(

@@ -14,17 +14,22 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health.model impor
 
 BAD_GATEWAY = (502, 503, 504)
 _SHOWN = 120
+_NOT_ANSWERED: Mapping[str, str] = {
+    "http-refused": "cannot be reached{0} ({1})",
+    "http-timeout": "does not answer{0} within {2.timeout_seconds:g} s",
+    "http-tls": "answers{0} with a certificate or a protocol that cannot be trusted ({1})",
+}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`status` is 0 when nothing answered; then `problem` says why, and `timed_out` whether it was for time."""
+    """`status` is 0 when nothing answered; then `failure` is the code of the finding, and `problem` says why."""
 
     status: int
     body: str
     headers: Mapping[str, str]
     problem: str = ""
-    timed_out: bool = False
+    failure: str = "http-refused"
 
 
 def resolve(endpoint: Http, snapshot: Snapshot) -> Tuple[Http, Optional[Trouble]]:
@@ -53,11 +58,8 @@ def judge(endpoint: Http, answer: Answer) -> Optional[Trouble]:
         return Trouble(code, component, "", state)
 
     if answer.status == 0:
-        what = "does not answer within" if answer.timed_out else "refuses the connection"
-        time = f" {endpoint.timeout_seconds:g} s" if answer.timed_out else ""
         target = f" at {endpoint.url}" if endpoint.service else ""
-        reason = "" if answer.timed_out else f" ({answer.problem})"
-        return trouble("http-timeout" if answer.timed_out else "http-refused", f"{what}{time}{target}{reason}")
+        return trouble(answer.failure, _NOT_ANSWERED[answer.failure].format(target, answer.problem, endpoint))
     if answer.status not in endpoint.status:
         if answer.status in BAD_GATEWAY:
             state = f"{where} {answer.status}: the proxy is up, and nothing listens behind it"

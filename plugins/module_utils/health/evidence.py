@@ -36,6 +36,27 @@ class Evidence:
     match: Optional[signatures.Match]
 
 
+# `pm2 logs`, the main process of Postiz' container, begins with the end of each log file: old lines in a new log.
+_PM2_TAIL = re.compile(r"^\S+\.log last (\d+) lines:$")
+_PM2_LINE = re.compile(r"^\d+\|")
+
+
+def without_old_lines(log: str) -> str:
+    """The log without what PM2 repeats of former runs."""
+    kept = []
+    left = 0
+    for line in log.splitlines():
+        match = _PM2_TAIL.match(_COLOUR.sub("", line).strip())
+        if match:
+            left = int(match.group(1))
+        elif left and _PM2_LINE.match(_COLOUR.sub("", line)):
+            left -= 1
+        else:
+            left = 0
+            kept.append(line)
+    return "\n".join(kept)
+
+
 def telling_lines(log: str, limit: int) -> Tuple[str, ...]:
     """At most `limit` lines, in their order: half of them such that speak of trouble, then the last ones."""
     lines = [_COLOUR.sub("", line).rstrip()[:_MAX_LINE] for line in log.splitlines() if line.strip()]
@@ -51,7 +72,7 @@ def collect(engine: Engine, container: ContainerState, log_lines: int, redactor:
     if container.started_at is not None and log_lines > 0:
         since = container.started_at - _BEFORE_START_SECONDS
         try:
-            log = redactor.text(engine.log_tail(container.identifier, _TAIL_LINES, since))
+            log = without_old_lines(redactor.text(engine.log_tail(container.identifier, _TAIL_LINES, since)))
         except EngineFailed as problem:
             log = f"(its log cannot be read: {redactor.text(problem.message)})"
     probes = tuple(

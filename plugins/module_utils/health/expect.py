@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Mapping, Set
+from typing import Iterable, Mapping, Set
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import ContainerState, Expectation, Snapshot
@@ -40,8 +40,11 @@ def derive(container: ContainerState, completed: Set[str]) -> Expectation:
     return Expectation.RUNNING
 
 
-def check(snapshot: Snapshot, wanted: Mapping[str, Expectation], stacks: Set[str]) -> None:
-    """Raises BadInput for a project or a service that cannot be meant, and for an expectation that cannot be met."""
+def check(snapshot: Snapshot, wanted: Mapping[str, Expectation], asked: Iterable[str], stacks: Set[str]) -> None:
+    """Raises BadInput for a project or a service that cannot be meant, and for an expectation that cannot be met.
+
+    `asked` are the services whose endpoints shall answer, `stacks` the projects that exist.
+    """
     if not snapshot.containers and snapshot.declared is None:
         known = ", ".join(sorted(stacks)) or "none"
         raise BadInput(
@@ -49,12 +52,14 @@ def check(snapshot: Snapshot, wanted: Mapping[str, Expectation], stacks: Set[str
             "correct the project name; or give project_src, so that services without a container are known.",
         )
     present = {container.service for container in snapshot.containers} | set(snapshot.declared or {})
-    for service, expectation in wanted.items():
-        if service not in present and expectation not in _NEEDS_NOTHING:
+    needed = {name: "services" for name, expectation in wanted.items() if expectation not in _NEEDS_NOTHING}
+    needed.update((name, "http") for name in asked if name)
+    for service, parameter in needed.items():
+        if service not in present:
             near = difflib.get_close_matches(service, sorted(present), 3, 0.5) or sorted(present)
             raise BadInput(
                 f"The project {snapshot.project!r} has no service {service!r}. Did you mean: {', '.join(near)}?",
-                "correct services.",
+                f"correct {parameter}.",
             )
     for container in snapshot.containers:
         if wanted.get(container.service) is Expectation.HEALTHY and not container.has_healthcheck:

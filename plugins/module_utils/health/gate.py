@@ -9,13 +9,17 @@ from __future__ import annotations
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import TIMEOUT_SECONDS, connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EnginePermissionDenied, EngineUnreachable
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
+    EnginePermissionDenied,
+    EngineTooOld,
+    EngineUnreachable,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict, error
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import GateResult
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import report
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import Chain, chains, graph
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import Chain, chains, first_cause, graph
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.endpoints import Answer
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.evidence import Evidence, as_dict, collect
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement
@@ -25,6 +29,10 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health.wait import
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
 
 CULPRITS = 3
+# Engine 20.10: the oldest that the collection is tested with.
+OLDEST_API = (1, 41)
+# What an engine gets at least for an answer when the time is up.
+LEAST_SECONDS = 5.0
 
 
 def verdict(outcome: Outcome) -> Verdict:
@@ -39,22 +47,25 @@ def verdict(outcome: Outcome) -> Verdict:
 def result(outcome: Outcome, request: Request, engine: Optional[Engine]) -> GateResult:
     """The verdict with its evidence; `engine` is asked for logs of the culprits only."""
     if outcome.observation is None or outcome.judgement is None:
-        problem = f"{outcome.engine_problem.rstrip('.')}. It stayed away for the rest of the wait."
+        problem = f"{outcome.engine_problem.rstrip('.')}."
+        if request.timeout_seconds > 0:
+            problem += " It stayed away for the rest of the wait."
         remedy = "start the engine (systemctl start docker), and look at its log."
         return _unreachable(request, "engine-unreachable", problem, remedy, outcome.waited_seconds)
     redactor = Redactor(outcome.observation.secrets)
     snapshot = outcome.observation.snapshot
     blamed = chains((*outcome.judgement.troubles, *outcome.http_troubles), graph(snapshot))
     evidence = _evidence(blamed, _containers(outcome.judgement), request, engine, redactor)
+    cause = first_cause(blamed)
     told = report.findings(blamed, {item.container.service: item for item in evidence})
     return GateResult(
         verdict=verdict(outcome),
         findings=tuple(_redacted(finding, redactor) for finding in told),
-        report=redactor.text(report.text(_heading(outcome, request), blamed, told, outcome.judgement, evidence)),
+        report=redactor.text(report.text(_heading(outcome, request), cause, told, outcome.judgement, evidence)),
         details={
             "project": request.project,
             "waited_seconds": round(outcome.waited_seconds, 3),
-            "first_cause": redactor.text(blamed[0].sentence) if blamed else "",
+            "first_cause": redactor.text(cause),
             "services": [report.service_dict(item) for item in outcome.judgement.services],
             "culprits": [as_dict(item) for item in evidence],
         },
@@ -106,7 +117,7 @@ def _heading(outcome: Outcome, request: Request) -> str:
         text = f"Whether the containers of {request.project} are healthy cannot be told: nothing is expected of any of them"
     if request.timeout_seconds <= 0:
         return f"{text}."
-    early = told is not Verdict.HEALTHY and outcome.waited_seconds < request.timeout_seconds
+    early = told is not Verdict.HEALTHY and outcome.settled and outcome.waited_seconds < request.timeout_seconds
     limit = f"after {outcome.waited_seconds:.0f} s of {request.timeout_seconds:.0f} s"
     return f"{text} ({limit}{'; waiting longer cannot help' if early else ''})."
 
@@ -121,7 +132,7 @@ def _unreachable(request: Request, code: str, problem: str, remedy: str, waited_
         {
             "project": request.project,
             "waited_seconds": round(waited_seconds, 3),
-            "first_cause": problem,
+            "first_cause": problem.rstrip("."),
             "services": [],
             "culprits": [],
         },
@@ -131,16 +142,22 @@ def _unreachable(request: Request, code: str, problem: str, remedy: str, waited_
 def look(request: Request) -> GateResult:
     """Everything, on the engine of this host. Raises BadInput; an engine that does not answer makes it unknown."""
     engines: List[Engine] = []
+    clock = Clock()
+    deadline = clock.monotonic() + request.timeout_seconds
 
     def reach() -> Engine:
-        engines.append(connect())
+        left = deadline - clock.monotonic()
+        seconds = min(TIMEOUT_SECONDS, max(left, LEAST_SECONDS)) if request.timeout_seconds > 0 else TIMEOUT_SECONDS
+        engines.append(connect(seconds, OLDEST_API))
         return engines[-1]
 
     declared = declared_services(request.project, request.project_src) if request.project_src else None
     try:
-        outcome = Gate(reach, ask, Clock(), request, declared).wait()
+        outcome = Gate(reach, ask, clock, request, declared).wait()
     except EnginePermissionDenied as problem:
         return _unreachable(request, "engine-permission-denied", problem.message, problem.remedy, 0.0)
+    except EngineTooOld as problem:
+        return _unreachable(request, "engine-too-old", problem.message, problem.remedy, 0.0)
     except EngineUnreachable as problem:
         return _unreachable(request, "engine-unreachable", problem.message, problem.remedy, 0.0)
     return result(outcome, request, engines[-1] if engines else None)

@@ -99,7 +99,9 @@ def judge(
 
 def _replicas_named(services: List[ServiceJudgement]) -> List[ServiceJudgement]:
     """Of a scaled service, a trouble says which container it is about."""
-    several = {name for name, number in Counter(item.service for item in services if item.container).items() if number > 1}
+    several = {
+        name for name, number in Counter(item.service for item in services if item.container).items() if number > 1
+    }
     return [
         replace(item, trouble=replace(item.trouble, state=f"({item.trouble.container}) {item.trouble.state}"))
         if item.trouble and item.container and item.service in several
@@ -243,14 +245,18 @@ def _steady(container: ContainerState, settings: Settings, history: History, now
 def recovered_at(container: ContainerState) -> Optional[float]:
     """When the health check succeeded again after it had failed after a success; None if it never did.
 
-    Failures before the first success belong to a normal start. The engine keeps the last five probes only.
+    Failures before the first success belong to a normal start. The engine keeps the last five probes only, those from
+    before a restart among them.
     """
     recovered = None
     succeeded = failed = False
     for probe in container.probes:
+        ended = parse_time(probe.ended_at)
+        if ended is None or (container.started_at is not None and ended < container.started_at):
+            continue
         if probe.exit_code == 0:
             if failed:
-                recovered = parse_time(probe.ended_at)
+                recovered = ended
                 failed = False
             succeeded = True
         elif succeeded:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass, replace
 from typing import Dict, FrozenSet, Mapping, Optional, Tuple
@@ -20,7 +21,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health.model impor
     Dependency,
     Snapshot,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.redact import secret_values
+from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor, secret_values
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack import envfile
 
 LABEL_DEPENDS_ON = "com.docker.compose.depends_on"
 COMPOSE_SECONDS = 60
@@ -72,7 +74,8 @@ def refresh(engine: Engine, before: Observation, changed: FrozenSet[str]) -> Obs
 def declared_services(project: str, project_src: str) -> Dict[str, Declared]:
     """Services of the compose file. Raises BadInput with what Compose says."""
     command = ["docker", "compose", "--project-name", project, "--project-directory", project_src]
-    command += ["config", "--format", "json", "--no-interpolate"]
+    # Interpolated: without, Compose shows services of inactive profiles too, and neither replicas nor images.
+    command += ["config", "--format", "json"]
     try:
         answer = subprocess.run(
             command, capture_output=True, text=True, timeout=COMPOSE_SECONDS, check=False, cwd=project_src
@@ -80,13 +83,23 @@ def declared_services(project: str, project_src: str) -> Dict[str, Declared]:
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise BadInput(f"Compose could not read {project_src}: {problem}.", "correct project_src.") from problem
     if answer.returncode:
-        reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+        reason = _without_values((answer.stderr.strip().splitlines() or ["no reason given"])[-1], project_src)
         raise BadInput(f"Compose could not read {project_src}: {reason}.", "correct project_src, or the compose file.")
     try:
         services = json.loads(answer.stdout).get("services") or {}
     except ValueError as problem:
         raise BadInput(f"Compose answered no JSON about {project_src}.", "upgrade the Compose plugin.") from problem
     return {name: Declared(_replicas(service), _pulled_image(service)) for name, service in services.items()}
+
+
+def _without_values(text: str, project_src: str) -> str:
+    """Compose quotes what it does not understand, and that may come from the secrets in .env."""
+    try:
+        with open(os.path.join(project_src, ".env"), encoding="utf-8") as file:
+            values = envfile.parse(file.read())
+    except (OSError, ValueError):
+        return text
+    return Redactor(secret_values(values)).text(text)
 
 
 def _pulled_image(service: Mapping[str, object]) -> str:

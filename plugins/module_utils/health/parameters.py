@@ -47,28 +47,43 @@ ARGUMENT_SPEC: Dict[str, Any] = {
     "log_lines": {"type": "int", "default": 15},
 }
 
-_NOT_NEGATIVE = ("timeout", "stable_for", "restarts_allowed", "restart_window", "log_lines")
+_SECONDS = ("timeout", "stable_for", "restart_window")
+_NUMBERS = ("restarts_allowed", "log_lines")
+# More than any wait needs, and less than what a clock or a socket of the system can count.
+MAX_SECONDS = 7 * 24 * 3600
+MAX_NUMBER = 10_000
 
 
 def parse(params: Mapping[str, Any]) -> Request:
     """Raises BadInput with the parameter's name."""
-    for name in _NOT_NEGATIVE:
-        if params[name] < 0:
-            raise BadInput(
-                f"{name} is {params[name]:g}, which is less than 0.", f"give {name} in seconds or numbers from 0."
-            )
+    for name in _SECONDS:
+        _between(name, params[name], MAX_SECONDS)
+    for name in _NUMBERS:
+        _between(name, params[name], MAX_NUMBER)
     if not params["project"].strip():
         raise BadInput("project is empty.", "give the name of the Compose project.")
+    expectations = {name: _expectation(name, value) for name, value in params["services"].items()}
+    for entry in params["http"]:
+        if expectations.get(entry["service"]) is Expectation.ABSENT:
+            raise BadInput(
+                f"{entry['service']} is expected to be absent by services, and to answer by http.",
+                "drop one of the two.",
+            )
     return Request(
         project=params["project"],
         project_src=params["project_src"] or "",
-        expectations={name: _expectation(name, value) for name, value in params["services"].items()},
+        expectations=expectations,
         http=tuple(_http(entry) for entry in params["http"]),
         settings=Settings(params["stable_for"], params["restarts_allowed"], params["restart_window"]),
         timeout_seconds=params["timeout"],
         evidence=params["evidence"],
         log_lines=params["log_lines"],
     )
+
+
+def _between(name: str, value: float, most: int) -> None:
+    if not 0 <= value <= most:  # also not a number
+        raise BadInput(f"{name} is {value:g}.", f"give {name} from 0 to {most}.")
 
 
 def _expectation(service: str, value: object) -> Expectation:
@@ -82,10 +97,15 @@ def _expectation(service: str, value: object) -> Expectation:
 
 
 def _http(entry: Mapping[str, Any]) -> Http:
-    if entry["timeout"] <= 0:
+    if not 0 < entry["timeout"] <= MAX_SECONDS:
         raise BadInput(f"http: a timeout of {entry['timeout']:g} s lets nothing answer.", "give a positive timeout.")
+    for status in entry["status"]:
+        if not 100 <= status <= 599:
+            raise BadInput(f"http: {status} is no status of HTTP.", "give statuses from 100 to 599.")
+    if not 0 <= entry["port"] <= 65535:
+        raise BadInput(f"http: {entry['port']} is no port.", "give the port inside the container, or 0 for the first.")
     if entry["url"]:
-        _check_url(entry["url"])
+        _check_url(entry)
     return Http(
         url=entry["url"] or "",
         status=tuple(entry["status"]) or (200,),
@@ -101,7 +121,11 @@ def _http(entry: Mapping[str, Any]) -> Http:
     )
 
 
-def _check_url(url: str) -> None:
+def _check_url(entry: Mapping[str, Any]) -> None:
+    url = entry["url"]
+    for name in ("port", "path", "scheme"):
+        if entry[name] != HTTP_SPEC[name]["default"]:
+            raise BadInput(f"http: {name} goes with service, and url is given.", f"put {name} into the url.")
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 0) >= 0

@@ -24,10 +24,12 @@ _REMEDIES: Mapping[str, str] = {
     "http-header": "look at the proxy in front of it.",
     "http-refused": "look at whether the service runs and publishes this port.",
     "http-status": "look at the log of the service.",
+    "http-tls": "look at the certificate, or give validate_certs: false for one that you signed yourself.",
     "http-timeout": "look at the load of the host and at the log of the service.",
+    "image-missing": "pull it (docker compose pull), or correct its name.",
     "missing-container": "start the stack (playbook provision, or docker compose up -d).",
     "no-healthcheck-unstable": "wait, or give the service a health check.",
-    "not-completed": "wait for it, or look at its log.",
+    "not-completed": "wait for it, or look at its log; if it shall go on running, expect running of it (services).",
     "not-started": "start it (docker compose up -d).",
     "oom-killed": "give it or the host more memory; without Elasticsearch (stack_visibility: postgresql) a stack needs less.",
     "paused": "docker unpause {container}",
@@ -85,15 +87,11 @@ def service_dict(item: ServiceJudgement) -> Dict[str, Any]:
     }
 
 
-def text(
-    heading: str, chains: Sequence[Chain], told: Sequence[Finding], judgement: Judgement, evidence: Sequence[Evidence]
-) -> str:
+def text(heading: str, cause: str, told: Sequence[Finding], judgement: Judgement, evidence: Sequence[Evidence]) -> str:
     """What a person reads at 3 a.m.: the first cause, a table, the findings, then what the culprit itself says."""
     lines = [heading]
-    if chains:
-        longest = max(chains, key=lambda chain: len(chain.links))
-        if len(longest.links) > 1:
-            lines.append(f"First cause: {longest.sentence}.")
+    if cause:
+        lines.append(f"First cause: {cause}.")
     lines += ["", *_table(judgement), ""]
     lines += [f"[{item.code}] {item.component}: {item.evidence} Remedy: {item.remedy}" for item in told]
     for item in evidence:

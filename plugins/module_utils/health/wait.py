@@ -11,14 +11,21 @@ from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Set, Tupl
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine, EngineEvents
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineFailed, EngineLost, EngineUnreachable
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
+    EngineFailed,
+    EngineLost,
+    EngineUnreachable,
+    StackError,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import endpoints, expect
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement, Trouble, judge
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import History, Http, Request
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import Declared, History, Http, Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.observe import Observation, observe, refresh
 
 # An endpoint sends no event: it is asked this often, and only while all containers are as expected.
 HTTP_PAUSE_SECONDS = 0.5
+# What an endpoint gets at least when the time is nearly up; so much later than the deadline a wait may end.
+HTTP_LEAST_SECONDS = 1.0
 RECONNECT_PAUSE_SECONDS = 0.5
 # After these a container may be new, gone, or publish other ports.
 _RELIST = ("create", "start", "destroy", "rename")
@@ -38,6 +45,11 @@ class Outcome:
     waited_seconds: float
 
     @property
+    def settled(self) -> bool:
+        """Whether waiting longer cannot help."""
+        return self.judgement is not None and self.judgement.settled
+
+    @property
     def healthy(self) -> bool:
         """Everything seen, everything as expected."""
         return (
@@ -53,7 +65,7 @@ class Gate:
     """One wait for one project."""
 
     def __init__(
-        self, connect: Connect, ask: Ask, clock: Clock, request: Request, declared: Optional[Mapping[str, int]]
+        self, connect: Connect, ask: Ask, clock: Clock, request: Request, declared: Optional[Mapping[str, Declared]]
     ) -> None:
         self._connect = connect
         self._ask = ask
@@ -66,6 +78,7 @@ class Gate:
         self._oom: Set[str] = set()
         self._health: Dict[str, str] = {}
         self._recovered: Dict[str, float] = {}
+        self._seen: Set[str] = set()
         self._checked = False
 
     def _left(self) -> float:
@@ -83,14 +96,16 @@ class Gate:
                     return found
                 engine = found
 
-    def _reconnect(self, problem: Exception) -> Union[Engine, Outcome]:
+    def _reconnect(self, problem: StackError) -> Union[Engine, Outcome]:
         while self._left() > 0:
             self._clock.sleep(min(RECONNECT_PAUSE_SECONDS, self._left()))
+            if self._left() <= 0:
+                break
             try:
                 return self._connect()
             except EngineUnreachable as again:
                 problem = again
-        return Outcome(None, None, (), getattr(problem, "message", str(problem)), self._waited())
+        return Outcome(None, None, (), problem.message, self._waited())
 
     def _waited(self) -> float:
         return self._clock.monotonic() - self._began
@@ -102,21 +117,34 @@ class Gate:
             observation = self._first_look(engine)
             while True:
                 outcome, wake = self._judge(observation)
-                left = self._left()
-                if outcome.healthy or (outcome.judgement and outcome.judgement.settled) or left <= 0 or events is None:
-                    return outcome if outcome.healthy or left > 0 else self._judge(observation, final=True)[0]
-                observation = self._next(engine, events, observation, min(left, wake))
+                if outcome.healthy or outcome.settled or events is None:
+                    return outcome
+                if self._left() <= 0:
+                    return self._last_look(observation, outcome)
+                observation = self._next(engine, events, observation, min(self._left(), wake))
         finally:
             if events is not None:
                 events.close()
 
+    def _last_look(self, observation: Observation, outcome: Outcome) -> Outcome:
+        """Nobody waits any longer. An engine that stopped answering without hanging up is found out here."""
+        try:
+            observation = self._look(self._connect())
+        except StackError as problem:
+            return replace(outcome, observation=None, judgement=None, engine_problem=problem.message)
+        return self._judge(observation, final=True)[0]
+
+    def _look(self, engine: Engine) -> Observation:
+        return self._remember(observe(engine, self._request.project, self._declared))
+
     def _first_look(self, engine: Engine) -> Observation:
-        observation = self._remember(observe(engine, self._request.project, self._declared))
+        observation = self._look(engine)
         if not self._checked:
             stacks: Set[str] = set()
             if not observation.snapshot.containers:
                 stacks = {container.project for container in engine.containers() if container.project}
-            expect.check(observation.snapshot, self._request.expectations, stacks)
+            asked = [endpoint.service for endpoint in self._request.http]
+            expect.check(observation.snapshot, self._request.expectations, asked, stacks)
             self._checked = True
         return observation
 
@@ -129,7 +157,9 @@ class Gate:
             if container.health == "healthy" and self._health.get(container.identifier) == "unhealthy":
                 self._recovered[container.identifier] = self._clock.now()
             self._health[container.identifier] = container.health
-        return observation
+        snapshot = replace(observation.snapshot, seen=frozenset(self._seen))
+        self._seen |= {container.service for container in snapshot.containers}
+        return replace(observation, snapshot=snapshot)
 
     def _history(self) -> History:
         since = self._clock.monotonic() - self._request.settings.restart_window
@@ -138,7 +168,6 @@ class Gate:
 
     def _judge(self, observation: Observation, final: bool = False) -> Tuple[Outcome, float]:
         now = self._clock.now()
-        final = final or self._left() <= 0 < self._request.timeout_seconds
         settings = replace(self._request.settings, final=final)
         judgement = judge(observation.snapshot, self._request.expectations, settings, self._history(), now)
         troubles: Tuple[Trouble, ...] = ()
@@ -150,7 +179,12 @@ class Gate:
 
     def _endpoint(self, endpoint: Http, observation: Observation) -> Optional[Trouble]:
         resolved, trouble = endpoints.resolve(endpoint, observation.snapshot)
-        return trouble or endpoints.judge(resolved, self._ask(resolved))
+        if trouble is not None:
+            return trouble
+        if self._request.timeout_seconds > 0:
+            seconds = min(resolved.timeout_seconds, max(self._left(), HTTP_LEAST_SECONDS))
+            resolved = replace(resolved, timeout_seconds=seconds)
+        return endpoints.judge(resolved, self._ask(resolved))
 
     def _next(self, engine: Engine, events: EngineEvents, observation: Observation, seconds: float) -> Observation:
         event = events.next(seconds)
@@ -163,6 +197,6 @@ class Gate:
                 self._oom.add(event.identifier)
             event = events.next(0)
         if relist or changed - set(observation.listed):
-            return self._remember(observe(engine, self._request.project, self._declared))
+            return self._look(engine)
         known: FrozenSet[str] = frozenset(changed)
         return self._remember(refresh(engine, observation, known)) if known else observation

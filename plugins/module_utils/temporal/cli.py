@@ -35,6 +35,7 @@ class Trouble(str, Enum):
     NOT_FOUND = "not-found"
     NO_CLIENT = "no-client"
     MALFORMED = "malformed"
+    CRASHED = "crashed"
     FAILED = "failed"
 
 
@@ -150,6 +151,8 @@ def _trouble(code: int, error: str) -> Tuple[Trouble, str]:
     lines = [line.strip() for line in error.splitlines() if line.strip()]
     messages = [match.group(1) for line in lines if "ERROR" in line for match in _MESSAGE.finditer(line)]
     problem = (messages or lines or [f"exit code {code}"])[-1][:300]
+    if any(line.startswith("panic:") for line in lines):
+        return Trouble.CRASHED, next(line for line in lines if line.startswith("panic:"))[:300]
     if code in _NO_SUCH_PROGRAM:
         return Trouble.NO_CLIENT, problem
     if code in _TIMED_OUT:

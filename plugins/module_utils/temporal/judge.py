@@ -30,7 +30,6 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.model imp
 
 SERVING = "SERVING"
 MAIN = "main"
-_UNKNOWN = (Trouble.NO_CLIENT, Trouble.MALFORMED)
 _RESTART = "make sure that Temporal serves, then restart the Postiz container and wait for its pollers."
 
 
@@ -80,7 +79,7 @@ def _no_answer(answer: Answer, where: str) -> Finding:
     if answer.trouble is Trouble.NO_CLIENT:
         evidence = f"the container has no temporal client ({answer.problem})."
         return error("temporal-cli-missing", "temporal", evidence, "name a service that has it (cli_service).")
-    if answer.trouble is Trouble.MALFORMED:
+    if answer.trouble in (Trouble.MALFORMED, Trouble.CRASHED):
         return error("temporal-answer-malformed", "temporal", f"{answer.problem}.", "look at the client's version.")
     if answer.trouble is Trouble.DEADLINE:
         evidence = f"no answer {where} in time ({answer.problem})."

@@ -150,9 +150,18 @@ def _ask(engine: Engine, client: Optional[str], connection: Connection, wanted: 
         (first,) = cli.ask(commands[:1])
         if not first.ok:
             return (first,) * len(commands)
-        return (first, *cli.ask(commands[1:]))
+        return (first, *_again(cli, commands[1:], cli.ask(commands[1:])))
     except NoAnswer as problem:
         return (Answer(None, Trouble.DEADLINE, problem.message),) * len(commands)
+
+
+def _again(cli: Cli, commands: Sequence[Sequence[str]], answers: Tuple[Answer, ...]) -> Tuple[Answer, ...]:
+    """Client 1.4.1 crashes on a queue without statistics, as after a start of the server: asked again without them."""
+    crashed = [number for number, answer in enumerate(answers) if answer.trouble is Trouble.CRASHED]
+    if not crashed:
+        return answers
+    found = dict(zip(crashed, cli.ask([[*commands[number], "--disable-stats"] for number in crashed])))
+    return tuple(found.get(number, answer) for number, answer in enumerate(answers))
 
 
 def _sample(

@@ -13,6 +13,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health import caus
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Trouble, judge, recovered_at
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import (
     ContainerState,
+    Declared,
     Dependency,
     Expectation,
     History,
@@ -127,6 +128,11 @@ def test_flapping_holds_the_gate_until_it_is_stable() -> None:
     assert verdict_of(HEALTHY, history=History(recovered={"1": NOW - 11})) == ("", False)
 
 
+def test_probes_from_before_a_restart_do_not_count() -> None:
+    restarted = replace(HEALTHY, probes=(probe(10, 0), probe(20, 1), probe(35, 0)), started_at=NOW - 22)
+    assert recovered_at(restarted) is None
+
+
 def test_one_shots_are_known_by_their_dependants_or_by_their_looks() -> None:
     quiet = replace(PLAIN, restart_policy="no", exposes_ports=False)
     assert expect.derive(quiet, set()) is Expectation.COMPLETED
@@ -146,7 +152,7 @@ def test_labels_of_dependencies() -> None:
 
 
 def test_declared_services_are_missed() -> None:
-    snapshot = Snapshot("x", (HEALTHY,), {"web": 2, "db": 1, "job": 1})
+    snapshot = Snapshot("x", (HEALTHY,), {"web": Declared(2), "db": Declared(1), "job": Declared(1)})
     found = judge(snapshot, {"job": Expectation.IGNORED}, SETTINGS, History(), NOW)
     assert [(item.service, item.code) for item in found.troubles] == [
         ("db", "missing-container"),
@@ -156,13 +162,13 @@ def test_declared_services_are_missed() -> None:
 
 def test_input_that_cannot_be_meant() -> None:
     with pytest.raises(BadInput, match="Projects that have: other"):
-        expect.check(Snapshot("x", ()), {}, {"other"})
+        expect.check(Snapshot("x", ()), {}, (), {"other"})
     with pytest.raises(BadInput, match="Did you mean: web"):
-        expect.check(Snapshot("x", (HEALTHY,)), {"wep": Expectation.HEALTHY}, set())
+        expect.check(Snapshot("x", (HEALTHY,)), {"wep": Expectation.HEALTHY}, (), set())
     with pytest.raises(BadInput, match="has no health check"):
-        expect.check(Snapshot("x", (PLAIN,)), {"web": Expectation.HEALTHY}, set())
-    expect.check(Snapshot("x", (PLAIN,)), {"gone": Expectation.ABSENT}, set())
-    expect.check(Snapshot("x", (), {"web": 1}), {}, set())
+        expect.check(Snapshot("x", (PLAIN,)), {"web": Expectation.HEALTHY}, (), set())
+    expect.check(Snapshot("x", (PLAIN,)), {"gone": Expectation.ABSENT}, (), set())
+    expect.check(Snapshot("x", (), {"web": Declared(1)}), {}, (), set())
 
 
 def test_nothing_expected_is_unknown() -> None:

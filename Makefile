@@ -17,11 +17,11 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 export PYTHONDONTWRITEBYTECODE := 1
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 
-TEST_STEPS := lint types unit sanity molecule fidelity compat
+TEST_STEPS := lint types unit sanity molecule gates fidelity compat
 LINTERS := lint-python lint-yaml lint-shell lint-tree lint-argument-specs lint-findings lint-changelog lint-ansible
 SCENARIOS ?= --all
 
-.PHONY: $(LINTERS) engine-restart findings help demo clean test lint format types unit sanity molecule fidelity bench compat images environment-demo environment-dev
+.PHONY: $(LINTERS) engine-restart findings gates help demo clean test lint format types unit sanity molecule fidelity bench compat images environment-demo environment-dev
 
 help: ## This list
 	@printf 'usage: make TARGET\n\n'
@@ -92,6 +92,10 @@ molecule: environment-dev ## Molecule scenarios on the lab
 
 fidelity: environment-dev ## The facts that the collection relies on, checked on the lab
 	pytest -q tests/lab/test_fidelity.py
+
+gates: environment-dev ## The health gates under each fault, on the lab
+	tests/lab/lab images
+	pytest -q tests/lab/test_compose_health.py tests/lab/test_pm2_health.py tests/lab/test_stack_health.py
 
 engine-restart: environment-dev ## Restart this machine's engine, and every container on it, to prove the boot guard
 	pytest -q -s tests/lab/test_engine_restart.py

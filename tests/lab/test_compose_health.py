@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +18,8 @@ from typing import Any
 
 import modules
 import pytest
+import yaml
+from contract import disagreements
 from labkit import compose, engine, faults, images
 from labkit.faults import repair
 from labkit.paths import LABEL
@@ -54,6 +60,52 @@ def service(script: str = FOREVER, check: str = "", **more: Any) -> dict[str, An
     return found
 
 
+class Proxy:
+    """The engine's socket at another address, so that one client can lose the engine while all others keep it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "engine.sock"
+        self._engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+        self._server: socket.socket | None = None
+        self._open: list[socket.socket] = []
+        self.environment = {"DOCKER_HOST": f"unix://{self.path}"}
+
+    def start(self) -> None:
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(self.path))
+        self._server.listen()
+        threading.Thread(target=self._accept, args=(self._server,), daemon=True).start()
+
+    def cut(self) -> None:
+        """What a client sees when the engine is stopped."""
+        assert self._server is not None
+        self._server.close()
+        self.path.unlink()
+        for side in self._open:
+            with contextlib.suppress(OSError):
+                side.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self, server: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = server.accept()
+            except OSError:
+                return
+            engine_side = socket.socket(socket.AF_UNIX)
+            engine_side.connect(self._engine)
+            self._open += [client, engine_side]
+            for pair in ((client, engine_side), (engine_side, client)):
+                threading.Thread(target=self._copy, args=pair, daemon=True).start()
+
+    @staticmethod
+    def _copy(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
+
+
 class Small:
     """A small Compose project."""
 
@@ -75,8 +127,8 @@ class Small:
     def gate(self, **parameters: Any) -> Result:
         return modules.run("compose_health", project=self.name, **{"timeout": 30, **parameters})
 
-    def waiting(self, **parameters: Any) -> Running:
-        return Running("compose_health", {"project": self.name, "timeout": 60, **parameters})
+    def waiting(self, environment: dict[str, str] | None = None, **parameters: Any) -> Running:
+        return Running("compose_health", {"project": self.name, "timeout": 60, **parameters}, environment)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -123,6 +175,7 @@ def test_all_kinds_of_expectations_are_derived_and_met(small: Small) -> None:
     ]
     assert result.values["changed"] is False
     assert PLANTED not in result.text
+    assert disagreements("compose_health", result.values) == []
 
 
 BREAKAGES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str, str]] = {
@@ -175,6 +228,34 @@ BREAKAGES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str, str]] = {
         "ended with exit code 1",
         "read its log",
     ),
+    "killed for memory": (
+        {"worker": service("sleep 3; tail /dev/zero", mem_limit="16m", restart="no")},
+        {"services": {"worker": "running"}, "stable_for": 20},
+        "oom-killed",
+        "was killed for lack of memory",
+        "give it or the host more memory",
+    ),
+    "killed by hand": (
+        {"worker": service("kill -9 $$$$", restart="no", init=True)},
+        {"services": {"worker": "running"}},
+        "exited",
+        "ended with exit code 137 (killed)",
+        "find out who killed it",
+    ),
+    "one of two replicas": (
+        {"web": service(check='case "$$(hostname -i)" in *[02468]) true;; *) false;; esac', scale=2)},
+        {"timeout": 6},
+        "unhealthy",
+        "it (postiz-gate-small-web-",
+        "read its health checks",
+    ),
+    "image missing": (
+        {"web": service(check="true"), "worker": {"image": "postiz-lab/no-such-image:1", "labels": {LABEL: "true"}}},
+        {"project_src": "."},
+        "image-missing",
+        "its image postiz-lab/no-such-image:1 is not on this host",
+        "docker compose pull",
+    ),
     "still runs": (
         {"migrate": service(restart="no")},
         {"services": {"migrate": "completed"}, "timeout": 2},
@@ -196,7 +277,11 @@ BREAKAGES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str, str]] = {
 def test_breakage(small: Small, name: str) -> None:
     services, parameters, code, evidence, remedy = BREAKAGES[name]
     small.up(services, check=False)
+    if "project_src" in parameters:
+        small.compose("up", "--detach", "--pull", "never", "web", check=False)
+        parameters = {**parameters, "project_src": str(small.folder)}
     result = small.gate(**parameters)
+    print(f"\n--- {name}\n{result.values['report']}")
     assert result.failed
     assert result.codes == [code], result.values["report"]
     finding = result.values["findings"][0]
@@ -205,6 +290,7 @@ def test_breakage(small: Small, name: str) -> None:
     assert result.values["verdict"] == "unhealthy"
     assert result.values["msg"] == result.values["report"]
     assert PLANTED not in result.text
+    assert disagreements("compose_health", result.values) == []
 
 
 def test_a_settled_outcome_ends_the_wait(small: Small) -> None:
@@ -288,6 +374,109 @@ def test_a_container_recreated_during_the_wait_is_followed(small: Small) -> None
     result = waiting.result()
     assert not result.failed, result.text
     assert result.values["waited_seconds"] > 1
+
+
+def test_a_gap_between_two_containers_does_not_open_the_gate(small: Small) -> None:
+    small.up({"web": service(check="true"), "slow": service(check=healthy_after(8))})
+    waiting = small.waiting()
+    time.sleep(2)
+    subprocess.run(["docker", "rm", "--force", f"{SMALL}-web-1"], check=True, capture_output=True)
+    result = waiting.result()
+    assert result.codes == ["missing-container"], result.values["report"]
+    assert "was removed while this was watched" in result.finding("missing-container")["evidence"]
+
+
+def test_the_engine_goes_away_and_comes_back_during_the_wait(small: Small, tmp_path: Path) -> None:
+    small.up({"web": service("touch /run/no; " + FOREVER, check="test ! -e /run/no")})
+    proxy = Proxy(tmp_path)
+    proxy.start()
+    waiting = small.waiting(proxy.environment)
+    time.sleep(3)
+    proxy.cut()
+    small.compose("exec", "web", "rm", "/run/no")
+    time.sleep(3)
+    assert waiting.process.poll() is None
+    proxy.start()
+    result = waiting.result()
+    assert not result.failed, result.text
+    assert result.values["waited_seconds"] > 5
+
+
+def test_an_engine_that_stays_away_is_unknown(small: Small, tmp_path: Path) -> None:
+    small.up({"web": service(check="false")})
+    proxy = Proxy(tmp_path)
+    proxy.start()
+    waiting = small.waiting(proxy.environment, timeout=6)
+    time.sleep(2)
+    proxy.cut()
+    result = waiting.result()
+    assert result.values["verdict"] == "unknown"
+    assert result.codes == ["engine-unreachable"]
+    assert 5.5 < result.values["waited_seconds"] < 7.5
+    assert disagreements("compose_health", result.values) == []
+
+
+def test_a_socket_that_refuses_this_user(small: Small, tmp_path: Path) -> None:
+    proxy = Proxy(tmp_path)
+    proxy.start()
+    proxy.path.chmod(0o600)
+    # Root passes every mode; without its capabilities it does not, once the socket belongs to somebody else.
+    os.chown(proxy.path, 12345, 12345)
+    wrapper = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all")
+    result = modules.run("compose_health", proxy.environment, wrapper, project=small.name, timeout=5)
+    assert result.values["verdict"] == "unknown"
+    assert result.codes == ["engine-permission-denied"]
+    assert "become: true" in result.values["report"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"project": "no-such-project"}, f"Projects that have: .*{SMALL}"),
+        ({"services": {"wep": "running"}}, "has no service 'wep'. Did you mean: web"),
+        ({"http": [{"service": "wep"}]}, "has no service 'wep'. Did you mean: web"),
+        ({"services": {"plain": "healthy"}}, "has no health check"),
+        ({"services": {"plain": "absent"}, "http": [{"service": "plain"}]}, "to be absent by services, and to answer"),
+        ({"timeout": -1}, "timeout is -1"),
+        ({"project_src": "/nowhere"}, "could not read /nowhere"),
+        ({"http": [{}]}, "one of the following is required: url, service"),
+        ({"http": [{"url": "http://a/", "service": "web"}]}, "mutually exclusive"),
+    ],
+)
+def test_input_that_cannot_be_meant(running: Small, parameters: dict[str, Any], words: str) -> None:
+    result = modules.run("compose_health", **{"project": running.name, "timeout": 20, **parameters})
+    assert result.failed
+    assert re.search(words, result.values["msg"]), result.values["msg"]
+    assert result.seconds < 5
+    assert "Traceback" not in result.text
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    """A small project that is well."""
+    found = Small(f"{SMALL}-well", tmp_path_factory.mktemp("well"))
+    found.up({"web": service(check="true"), "plain": service()})
+    yield found
+    found.compose("down", "--timeout", "1", check=False)
+
+
+def test_what_compose_cannot_read_is_told_without_secrets(small: Small) -> None:
+    secret = "planted-compose-secret"
+    small.write({"web": service(ports=["${API_TOKEN}:80"])})
+    small.folder.joinpath(".env").write_text(f"API_TOKEN={secret}\n")
+    result = small.gate(project_src=str(small.folder))
+    assert result.failed
+    assert "Compose could not read" in result.values["msg"]
+    assert secret not in result.text
+
+
+def test_services_of_profiles_that_are_off_are_not_missed(small: Small) -> None:
+    services = {"web": service(check="true", scale="${REPLICAS}"), "debug": service(profiles=["debug"])}
+    small.folder.joinpath(".env").write_text("REPLICAS=2\n")
+    small.up(services)
+    assert not small.gate(project_src=str(small.folder)).failed
+    subprocess.run(["docker", "rm", "--force", f"{SMALL}-web-1"], check=True, capture_output=True)
+    assert small.gate(project_src=str(small.folder), timeout=0).codes == ["missing-container"]
 
 
 def test_two_projects_with_the_same_service_names(small: Small, tmp_path: Path) -> None:
@@ -380,6 +569,22 @@ def test_endpoints_that_do_not_answer(small: Small) -> None:
 
 
 # The whole stack
+
+
+def test_the_examples_run_as_they_stand(stack: Stack, tmp_path: Path) -> None:
+    import importlib
+
+    text = importlib.import_module(f"{modules.PREFIX}.compose_health").EXAMPLES
+    directory = stack.container("postiz").labels["com.docker.compose.project.working_dir"]
+    text = text.replace("project: postiz\n", f"project: {stack.project}\n").replace("/opt/postiz", directory)
+    play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": yaml.safe_load(text)}]
+    tmp_path.joinpath("examples.yml").write_text(yaml.safe_dump(play))
+    command = [Path(sys.executable).with_name("ansible-playbook"), "-i", "localhost,", tmp_path / "examples.yml"]
+    command += ["-e", f"ansible_python_interpreter={sys.executable}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"ok={len(play[0]['tasks'])} " in done.stdout
+    assert "are healthy" in done.stdout
 
 
 API = {"service": "postiz", "path": "/api/", "body": "App is running!"}

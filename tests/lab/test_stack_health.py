@@ -8,7 +8,7 @@ from typing import Any
 
 import modules
 import pytest
-from labkit import faults, pm2, posts, provision
+from labkit import faults, pm2, posts
 from labkit.faults import repair
 from labkit.stack import Stack
 from labkit.temporal import SWEEP, Temporal
@@ -17,7 +17,6 @@ from modules import Result
 
 LOOKS = 50
 SETTLE_SECONDS = 20
-VARIABLES: dict[str, object] = {"stack_port": 4121, "stack_temporal_ui_port": 8121}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def project() -> str:
 
 @pytest.fixture(scope="module")
 def variables() -> dict[str, object]:
-    return VARIABLES
+    return {"stack_port": 4121, "stack_temporal_ui_port": 8121}
 
 
 def look(stack: Stack, **parameters: Any) -> Result:
@@ -239,15 +238,12 @@ def test_an_app_that_ends_again_and_again_is_told_by_rate(stack: Stack) -> None:
     wait_for("a sound stack", lambda: look(stack).values["verdict"] == "healthy", 60)
 
 
-def test_without_run_cron_there_is_no_sweeper(stack: Stack, temporal: Temporal) -> None:
-    environment = {"stack_environment": {"RUN_CRON": ""}}
+def test_a_sweeper_that_is_gone(stack: Stack, temporal: Temporal) -> None:
     temporal.terminate(SWEEP)
-    stack.run("temporal-admin-tools", *("temporal", "workflow", "delete", "-w"), SWEEP, "--address", "temporal:7233")
-    with pytest.raises(Exception, match=r"provision\.yml ended"):
-        provision.provision(stack.client, stack.project, {**VARIABLES, **environment, "stack_wait_timeout": 60})
+    words = ("temporal", "workflow", "delete", "--workflow-id", SWEEP, "--address", "temporal:7233")
+    stack.run("temporal-admin-tools", *words)
     try:
-        result = ask(stack)
-        assert result.codes == ["sweeper-missing"]
-        assert "RUN_CRON" in result.finding("sweeper-missing")["evidence"]
+        assert wait_for("its end", lambda: ask(stack).codes == ["sweeper-missing"], 120)
     finally:
-        provision.provision(stack.client, stack.project, VARIABLES)
+        repair.restart_postiz(stack)
+    wait_for("the sweeper", lambda: ask(stack).codes == [], 60)

@@ -68,7 +68,7 @@ def connect(timeout_seconds: float = TIMEOUT_SECONDS, oldest_api: Tuple[int, int
         client = docker.APIClient(version="auto", timeout=math.ceil(timeout_seconds), **settings)
     except docker.errors.InvalidVersion as problem:
         raise EngineTooOld(f"The engine at {address} is too old: {problem}.", "upgrade the Docker Engine.") from problem
-    except (docker.errors.DockerException, RequestException, OSError) as problem:
+    except (docker.errors.DockerException, RequestException, OSError, ValueError) as problem:
         reason = _plain_reason(problem)
         if isinstance(reason, PermissionError):
             raise EnginePermissionDenied(

@@ -25,17 +25,23 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health.model impor
 # `docker restart` and a recreation by Compose leave a container exited for a moment.
 EXIT_GRACE_SECONDS = 3.0
 KILLED = 137
+# Measured on 20.10: of a process that dies at once, the engine neither marks nor reports the lack of memory.
+_WHO_KILLED = "find out who killed it: somebody by hand, or the kernel for lack of memory (dmesg | grep -i oom); "
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a service does not meet its expectation. `settled` if waiting longer cannot help; `state` fits "it …"."""
+    """Why a service does not meet its expectation. `settled` if waiting longer cannot help; `state` fits "it …".
+
+    `hint` comes before the code's remedy.
+    """
 
     code: str
     service: str
     container: str
     state: str
     settled: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,8 +154,8 @@ _Make = Callable[..., Trouble]
 def _trouble(
     container: ContainerState, expectation: Expectation, settings: Settings, history: History, now: float
 ) -> _Found:
-    def trouble(code: str, state: str, settled: bool = False) -> Trouble:
-        return Trouble(code, container.service, container.name, state, settled)
+    def trouble(code: str, state: str, settled: bool = False, hint: str = "") -> Trouble:
+        return Trouble(code, container.service, container.name, state, settled, hint)
 
     if expectation is Expectation.ABSENT:
         return trouble("unexpected-container", f"is {container.state}, and shall have no container"), None
@@ -180,12 +186,14 @@ def _ended(
 ) -> _Found:
     if container.state == "exited" and container.exit_code == 0 and expectation is Expectation.COMPLETED:
         return None, None
+    hint = ""
     how = f"ended with exit code {container.exit_code}"
     killed_for_memory = container.oom_killed or container.identifier in history.oom
     if killed_for_memory:
         how = "was killed for lack of memory"
     elif container.exit_code == KILLED:
         how += " (killed)"
+        hint = _WHO_KILLED
     if container.error:
         how += f"; the engine says: {container.error}"
     seen = history.restarts.get(container.identifier, 0)
@@ -195,12 +203,12 @@ def _ended(
     else:
         code = "oom-killed" if killed_for_memory else "exited"
     if container.state == "restarting":
-        return trouble(code, how, settled=seen > settings.restarts_allowed), None
+        return trouble(code, how, seen > settings.restarts_allowed, hint), None
     # A restart policy leaves no container exited between two tries: it gave up, or there is none.
     since = 0.0 if container.finished_at is None else now - container.finished_at
     settled = since >= EXIT_GRACE_SECONDS
     wake_at = None if settled else now - since + EXIT_GRACE_SECONDS
-    return trouble(code, how, settled=settled or seen > settings.restarts_allowed), wake_at
+    return trouble(code, how, settled or seen > settings.restarts_allowed, hint), wake_at
 
 
 def _running(

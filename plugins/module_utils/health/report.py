@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import Chain
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.evidence import Evidence
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement, ServiceJudgement
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement, ServiceJudgement, Trouble
 
 _REMEDIES: Mapping[str, str] = {
     "crash-loop": "read its log below, repair the cause; the engine keeps trying until then.",
@@ -50,7 +50,7 @@ def _finding(chain: Chain, evidence: Mapping[str, Evidence]) -> Finding:
     cause = chain.first_cause
     known = evidence.get(cause.service)
     match = known.match if known else None
-    remedy = match.signature.remedy if match else _REMEDIES[cause.code].format(container=cause.container)
+    remedy = match.signature.remedy if match else _remedy(cause)
     head = chain.links[0]
     text = ", because ".join([f"it {head.state}", *(f"{link.service} {link.state}" for link in chain.links[1:])])
     if len(chain.links) > 1:
@@ -58,6 +58,10 @@ def _finding(chain: Chain, evidence: Mapping[str, Evidence]) -> Finding:
     if match:
         text += f". {match.signature.meaning.rstrip('.')} (its log: {match.line[:200]})"
     return error(head.code, head.service, f"{text}.", remedy)
+
+
+def _remedy(cause: Trouble) -> str:
+    return cause.hint + _REMEDIES[cause.code].format(container=cause.container)
 
 
 def _time(seconds: Optional[float]) -> str:

@@ -74,7 +74,14 @@ def judgement(recording: dict[str, Any], observation: Observation) -> Judgement:
     return judge(observation.snapshot, {}, Settings(stable_for=5), History(), recording["now"])
 
 
-def test_every_state_of_a_container(judgement: Judgement) -> None:
+def test_every_state_of_a_container(recording: dict[str, Any], judgement: Judgement) -> None:
+    expected = dict(EXPECTED)
+    if recording["engine"]["Version"].startswith("20.10"):
+        # The lie of 20.10: killed within 40 ms for lack of memory, and neither marked nor reported.
+        expected["oom"] = ("completed", "exited", True)
+        forgotten = next(item for item in judgement.troubles if item.service == "oom")
+        assert forgotten.state == "ended with exit code 137 (killed)"
+        assert "dmesg" in forgotten.hint
     found = {
         item.service: (
             item.expectation.value,
@@ -83,17 +90,7 @@ def test_every_state_of_a_container(judgement: Judgement) -> None:
         )
         for item in judgement.services
     }
-    assert found == EXPECTED
-
-
-def test_both_engines_say_the_same_in_the_same_words() -> None:
-    texts = []
-    for name in ENGINES:
-        recording = json.loads(RECORDED.joinpath(f"engine-{name}.json").read_text())
-        snapshot = observe(DockerEngine(RecordedClient(recording)), PROJECT, None).snapshot
-        found = judge(snapshot, {}, Settings(stable_for=5), History(), recording["now"])
-        texts.append({item.service: item.code for item in found.troubles})
-    assert texts[0] == texts[1]
+    assert found == expected
 
 
 def test_causes_are_read_from_the_labels(observation: Observation, judgement: Judgement) -> None:

@@ -212,6 +212,89 @@ def test_an_engine_that_stays_away_is_unknown() -> None:
     assert clock.time == pytest.approx(60)
 
 
+def test_an_engine_that_hangs_is_found_out_when_the_time_is_up() -> None:
+    clock = FakeClock()
+    engines: deque[object] = deque([ScriptedEngine(clock, STARTING, [])])
+
+    def connect() -> object:
+        if engines:
+            return engines.popleft()
+        raise EngineUnreachable("No Docker Engine answers: timed out.", "start it.")
+
+    outcome = Gate(connect, lambda _: Answer(200, "", {}), clock, request(), None).wait()
+    told = gate.result(outcome, request(), None)
+    assert told.verdict is Verdict.UNKNOWN
+    assert "timed out" in told.findings[0].evidence
+    assert clock.time == pytest.approx(60)
+
+
+def test_what_happened_unseen_is_seen_when_the_time_is_up() -> None:
+    clock = FakeClock()
+    engines = deque([ScriptedEngine(clock, STARTING, []), ScriptedEngine(clock, DETAIL, [])])
+    assert Gate(engines.popleft, lambda _: Answer(200, "", {}), clock, request(), None).wait().healthy
+
+
+def test_one_look_says_starting_and_asks_each_endpoint_once() -> None:
+    clock = FakeClock()
+    engine = ScriptedEngine(clock, STARTING, [])
+    asked = []
+
+    def ask(endpoint: Http) -> Answer:
+        asked.append(endpoint.timeout_seconds)
+        return Answer(502, "", {})
+
+    wanted = request(timeout_seconds=0.0, http=(Http("http://x/", (200,), "", {}, "", True, 5.0),))
+    outcome = Gate(lambda: engine, ask, clock, wanted, None).wait()
+    assert [finding.code for finding in gate.result(outcome, wanted, engine).findings] == ["http-502", "starting"]
+    assert asked == [5.0]
+    assert clock.time == 0
+
+
+def test_an_endpoint_gets_no_more_than_the_time_that_is_left() -> None:
+    clock = FakeClock()
+    engine = ScriptedEngine(clock, DETAIL, [])
+    given = []
+
+    def ask(endpoint: Http) -> Answer:
+        given.append(endpoint.timeout_seconds)
+        clock.time += endpoint.timeout_seconds
+        return Answer(0, "", {}, failure="http-timeout")
+
+    endpoint = Http("http://x/", (200,), "", {}, "", True, 5.0)
+    outcome = Gate(lambda: engine, ask, clock, request(timeout_seconds=8.0, http=(endpoint,)), None).wait()
+    assert not outcome.healthy
+    assert given == [5.0, 2.5, 1.0]
+    assert clock.time == 9.0
+
+
+def test_a_gap_while_a_container_is_replaced_is_not_healthy() -> None:
+    steps = [
+        (1.0, None, "destroy"),
+        (5.0, replace(DETAIL, health="starting"), "create"),
+        (5.0, DETAIL, "health_status"),
+    ]
+    outcome, _engine, clock = wait(STARTING, steps)
+    assert outcome.healthy
+    assert clock.time == 11.0
+
+
+def test_a_project_that_is_taken_down_during_the_wait_is_missed() -> None:
+    outcome, engine, _clock = wait(STARTING, [(1.0, None, "destroy")])
+    (finding,) = gate.result(outcome, request(), engine).findings
+    assert finding.code == "missing-container"
+    assert "was removed while this was watched" in finding.evidence
+
+
+def test_a_restart_policy_that_gave_up_is_settled() -> None:
+    gave_up = replace(DEAD, exit_code=1, restarts=2)
+    steps = [(1.0, replace(STARTING, restarts=1), "start"), (1.0, replace(STARTING, restarts=2), "start")]
+    outcome, engine, clock = wait(STARTING, [*steps, (1.0, gave_up, "die")])
+    assert clock.time < 10
+    (finding,) = gate.result(outcome, request(), engine).findings
+    assert finding.code == "crash-loop"
+    assert "again and again (2 restarts)" in finding.evidence
+
+
 def test_an_unknown_project_is_bad_input() -> None:
     with pytest.raises(BadInput, match="has no container"):
         wait(None, [])
@@ -225,6 +308,12 @@ def test_an_endpoint_is_asked_again_until_it_answers() -> None:
     outcome = Gate(lambda: engine, lambda _: answers.popleft(), clock, request(http=(endpoint,)), None).wait()
     assert outcome.healthy
     assert clock.time == 1.0
+
+
+def test_the_service_of_an_endpoint_must_exist() -> None:
+    endpoint = Http("", (200,), "", {}, "", True, 5.0, service="wep")
+    with pytest.raises(BadInput, match="Did you mean: web"):
+        wait(DETAIL, [], http=(endpoint,))
 
 
 def test_times_of_the_engine() -> None:

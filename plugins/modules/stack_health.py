@@ -77,6 +77,10 @@ options:
   api_key_path:
     description: A file with Temporal's API key, a path in the client's container.
     type: str
+  sample:
+    description: Number of running workflows that are asked for failing workflow tasks.
+    type: int
+    default: 5
   overdue_after:
     description: Seconds after its time from which a post counts as overdue. Postiz's own sweep runs hourly.
     type: float

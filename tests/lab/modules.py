@@ -43,10 +43,11 @@ class Running:
         name: str,
         parameters: dict[str, Any],
         environment: dict[str, str] | None = None,
+        wrapper: tuple[str, ...] = (),
     ) -> None:
         self._since = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", f"{PREFIX}.{name}"],
+            [*wrapper, sys.executable, "-m", f"{PREFIX}.{name}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -69,6 +70,8 @@ class Running:
         return Result(bool(values.get("failed")), values, text, time.monotonic() - self._since)
 
 
-def run(name: str, environment: dict[str, str] | None = None, **parameters: Any) -> Result:
-    """Run it to its end."""
-    return Running(name, parameters, environment).result()
+def run(
+    name: str, environment: dict[str, str] | None = None, wrapper: tuple[str, ...] = (), **parameters: Any
+) -> Result:
+    """Run it to its end; `wrapper` is a command that runs it, for another user's rights."""
+    return Running(name, parameters, environment, wrapper).result()

@@ -147,6 +147,16 @@ def small(tmp_path: Path) -> Iterator[Small]:
     found.compose("down", "--volumes", "--timeout", "1", "--remove-orphans", check=False)
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    """A small project that is well."""
+    found = Small(f"{SMALL}-well", tmp_path_factory.mktemp("well"))
+    found.up({"web": service(check="true"), "plain": service()})
+    assert not found.gate().failed
+    yield found
+    found.compose("down", "--timeout", "1", check=False)
+
+
 def healthy_after(seconds: float) -> str:
     """A health check that fails, then succeeds."""
     return f"test -e /tmp/ok || {{ test $(($(date +%s) - $(stat -c %Y /proc/1))) -ge {seconds:g} && touch /tmp/ok; }}"
@@ -251,7 +261,7 @@ BREAKAGES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str, str]] = {
     ),
     "image missing": (
         {"web": service(check="true"), "worker": {"image": "postiz-lab/no-such-image:1", "labels": {LABEL: "true"}}},
-        {"project_src": "."},
+        {"project_src": ".", "services": {"web": "ignored"}},
         "image-missing",
         "its image postiz-lab/no-such-image:1 is not on this host",
         "docker compose pull",
@@ -378,7 +388,7 @@ def test_a_container_recreated_during_the_wait_is_followed(small: Small) -> None
 
 def test_a_gap_between_two_containers_does_not_open_the_gate(small: Small) -> None:
     small.up({"web": service(check="true"), "slow": service(check=healthy_after(8))})
-    waiting = small.waiting()
+    waiting = small.waiting(timeout=12)
     time.sleep(2)
     subprocess.run(["docker", "rm", "--force", f"{SMALL}-web-1"], check=True, capture_output=True)
     result = waiting.result()
@@ -390,7 +400,7 @@ def test_the_engine_goes_away_and_comes_back_during_the_wait(small: Small, tmp_p
     small.up({"web": service("touch /run/no; " + FOREVER, check="test ! -e /run/no")})
     proxy = Proxy(tmp_path)
     proxy.start()
-    waiting = small.waiting(proxy.environment)
+    waiting = small.waiting(proxy.environment, stable_for=1)
     time.sleep(3)
     proxy.cut()
     small.compose("exec", "web", "rm", "/run/no")
@@ -449,15 +459,6 @@ def test_input_that_cannot_be_meant(running: Small, parameters: dict[str, Any], 
     assert re.search(words, result.values["msg"]), result.values["msg"]
     assert result.seconds < 5
     assert "Traceback" not in result.text
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
-    """A small project that is well."""
-    found = Small(f"{SMALL}-well", tmp_path_factory.mktemp("well"))
-    found.up({"web": service(check="true"), "plain": service()})
-    yield found
-    found.compose("down", "--timeout", "1", check=False)
 
 
 def test_what_compose_cannot_read_is_told_without_secrets(small: Small) -> None:
@@ -550,22 +551,20 @@ def server() -> Iterator[int]:
         ("200", {"headers": {"X-None": "a"}}, "http-header"),
     ],
 )
-def test_endpoints(small: Small, server: int, path: str, options: dict[str, Any], code: str) -> None:
-    small.up({"web": service(check="true")})
+def test_endpoints(running: Small, server: int, path: str, options: dict[str, Any], code: str) -> None:
     endpoint = {"url": f"http://127.0.0.1:{server}/{path}", **options}
-    result = small.gate(timeout=3, http=[endpoint])
+    result = running.gate(timeout=1, stable_for=1, http=[endpoint])
     assert result.codes == ([code] if code else []), result.text
 
 
-def test_endpoints_that_do_not_answer(small: Small) -> None:
-    small.up({"web": service(check="true")})
+def test_endpoints_that_do_not_answer(running: Small) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        assert small.gate(timeout=2, http=[{"url": url, "timeout": 0.5}]).codes == ["http-timeout"]
-    assert small.gate(timeout=2, http=[{"url": url}]).codes == ["http-refused"]
-    assert small.gate(timeout=2, http=[{"service": "web"}]).codes == ["http-refused"]
+        assert running.gate(timeout=1, http=[{"url": url, "timeout": 0.5}]).codes == ["http-timeout"]
+    assert running.gate(timeout=1, http=[{"url": url}]).codes == ["http-refused"]
+    assert running.gate(timeout=1, http=[{"service": "web"}]).codes == ["http-refused"]
 
 
 # The whole stack

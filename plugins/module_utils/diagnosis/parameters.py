@@ -31,6 +31,7 @@ ARGUMENT_SPEC: Dict[str, Any] = {
     "settle_seconds": {"type": "float", "default": pm2.SETTLE_SECONDS},
     "queues": temporal.ARGUMENT_SPEC["queues"],
     "cli_service": {"type": "str"},
+    "sample": temporal.ARGUMENT_SPEC["sample"],
     "api_key_path": temporal.ARGUMENT_SPEC["api_key_path"],
     "overdue_after": {"type": "float", "default": OVERDUE_SECONDS},
     "log_lines": {"type": "int", "default": 15},
@@ -72,6 +73,9 @@ def parse(params: Mapping[str, Any]) -> Request:
         ),
         pm2=pm2.parse({**apps, **{name: params[name] for name in ("service", "ports", "settle_seconds")}}),
         temporal=temporal.parse(
-            {**cluster, **{name: params[name] for name in ("service", "queues", "cli_service", "api_key_path")}}
+            {
+                **cluster,
+                **{name: params[name] for name in ("service", "queues", "cli_service", "api_key_path", "sample")},
+            }
         ),
     )

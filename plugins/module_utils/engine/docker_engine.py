@@ -107,7 +107,9 @@ def _asking(question: str) -> Iterator[None]:
     try:
         yield
     except (docker.errors.DockerException, RequestException, OSError) as problem:
-        raise EngineFailed(f"The engine could not {question}: {problem}.", "look at the engine's own log.") from problem
+        # An error of the engine carries its own words; around them the SDK puts the whole request.
+        reason = str(getattr(problem, "explanation", None) or problem).rstrip(".")
+        raise EngineFailed(f"The engine could not {question}: {reason}.", "look at the engine's own log.") from problem
 
 
 class DockerEngine(Engine):

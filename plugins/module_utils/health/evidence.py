@@ -74,7 +74,7 @@ def collect(engine: Engine, container: ContainerState, log_lines: int, redactor:
         try:
             log = without_old_lines(redactor.text(engine.log_tail(container.identifier, _TAIL_LINES, since)))
         except EngineFailed as problem:
-            log = f"(its log cannot be read: {redactor.text(problem.message)})"
+            log = f"(no log: {redactor.text(problem.message)})"
     probes = tuple(
         HealthProbe(probe.ended_at, probe.exit_code, redactor.text(probe.output)[:_MAX_LINE])
         for probe in container.probes[-_PROBES:]

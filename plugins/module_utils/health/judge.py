@@ -245,7 +245,7 @@ def _steady(container: ContainerState, settings: Settings, history: History, now
     times = (history.recovered.get(container.identifier), recovered_at(container))
     recovered = max((time for time in times if time is not None), default=None)
     if recovered is not None and now - recovered < settings.stable_for:
-        state = f"failed its health check again after it had been healthy, and recovered {now - recovered:.0f} s ago"
+        state = f"is healthy again for {now - recovered:.0f} s only, and shall hold for {settings.stable_for:.0f} s"
         return trouble("flapping", state), recovered + settings.stable_for
     return None, None
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from itertools import groupby
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error
@@ -56,7 +57,7 @@ def _finding(chain: Chain, evidence: Mapping[str, Evidence]) -> Finding:
     if len(chain.links) > 1:
         return error(head.code, head.service, f"{text}.", f"repair {cause.service} first.")
     if match:
-        text += f". {match.signature.meaning.rstrip('.')} (its log: {match.line[:200]})"
+        text += f". {match.signature.meaning.rstrip('.')} (it says: {match.line[:200]})"
     return error(head.code, head.service, f"{text}.", remedy)
 
 
@@ -104,11 +105,13 @@ def text(heading: str, cause: str, told: Sequence[Finding], judgement: Judgement
 
 
 def _table(judgement: Judgement) -> List[str]:
+    services = [item.service for item in judgement.services if item.container]
     rows = [("SERVICE", "STATE", "EXPECTED", "")]
     for item in judgement.services:
         found = item.container
         state = "no container" if found is None else found.state + (f", {found.health}" if found.health else "")
-        rows.append((item.service, state, item.expectation.value, "" if item.satisfied else "<--"))
+        name = found.name if found and services.count(item.service) > 1 else item.service
+        rows.append((name, state, item.expectation.value, "" if item.satisfied else "<--"))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return ["  ".join((*(cell.ljust(width) for cell, width in zip(row, widths)), row[3])).rstrip() for row in rows]
 
@@ -118,13 +121,15 @@ def _told(evidence: Evidence) -> List[str]:
     facts = [
         found.state,
         f"exit code {found.exit_code}" if found.state != "running" else "",
-        f"{found.restarts} restarts",
+        f"{found.restarts} restart{'' if found.restarts == 1 else 's'}",
     ]
     facts += [f"started {_time(found.started_at)}" if found.started_at else "never started"]
     facts += [f"ended {_time(found.finished_at)}" if found.finished_at and found.state != "running" else ""]
     lines = [f"{found.service} ({found.name}): {', '.join(filter(None, facts))}"]
-    for probe in evidence.probes:
-        if probe.exit_code:
-            lines.append(f"  health check {probe.ended_at[:19]}Z, exit code {probe.exit_code}: {probe.output}")
+    for (code, output), probes in groupby(evidence.probes, key=lambda probe: (probe.exit_code, probe.output)):
+        if code:
+            times = [probe.ended_at[:19] + "Z" for probe in probes]
+            often = f", {len(times)} times" if len(times) > 1 else ""
+            lines.append(f"  health check until {times[-1]}: exit code {code}{often}: {output or 'no output'}")
     lines += [f"  | {line}" for line in evidence.log]
     return lines

@@ -19,7 +19,13 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import endpoints, expect
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement, Trouble, judge
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import Declared, History, Http, Request
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import (
+    ContainerState,
+    Declared,
+    History,
+    Http,
+    Request,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.observe import Observation, observe, refresh
 
 # An endpoint sends no event: it is asked this often, and only while all containers are as expected.
@@ -78,6 +84,7 @@ class Gate:
         self._oom: Set[str] = set()
         self._health: Dict[str, str] = {}
         self._recovered: Dict[str, float] = {}
+        self._fresh: Set[str] = set()
         self._seen: Set[str] = set()
         self._checked = False
 
@@ -154,12 +161,21 @@ class Gate:
             times = self._restarted_at.setdefault(container.identifier, [])
             times.extend([self._clock.monotonic()] * (container.restarts - before))
             self._restarts[container.identifier] = container.restarts
-            if container.health == "healthy" and self._health.get(container.identifier) == "unhealthy":
-                self._recovered[container.identifier] = self._clock.now()
-            self._health[container.identifier] = container.health
+            self._remember_health(container)
         snapshot = replace(observation.snapshot, seen=frozenset(self._seen))
         self._seen |= {container.service for container in snapshot.containers}
         return replace(observation, snapshot=snapshot)
+
+    def _remember_health(self, container: ContainerState) -> None:
+        identifier = container.identifier
+        if container.health == "starting":
+            self._fresh.add(identifier)
+        elif container.health == "healthy":
+            # A slow start may be unhealthy too, before it is healthy for the first time.
+            if self._health.get(identifier) == "unhealthy" and identifier not in self._fresh:
+                self._recovered[identifier] = self._clock.now()
+            self._fresh.discard(identifier)
+        self._health[identifier] = container.health
 
     def _history(self) -> History:
         since = self._clock.monotonic() - self._request.settings.restart_window

@@ -108,10 +108,14 @@ class Cli:
         self._connection = connection
         self._deadline = deadline_seconds
 
-    def ask(self, commands: Sequence[Sequence[str]]) -> Tuple[Answer, ...]:
-        """One answer for each command (words after `temporal`), in their order. Raises NoAnswer."""
+    def ask(self, commands: Sequence[Sequence[str]], first_decides: bool = False) -> Tuple[Answer, ...]:
+        """One answer for each command (words after `temporal`), in their order. Raises NoAnswer.
+
+        With `first_decides`, a failure of the first command is the answer to all: no other one is run.
+        """
         marker = f"--{secrets.token_hex(8)}--"
-        script = "\n".join(self._guarded(words, marker) for words in commands)
+        lines = [self._guarded(words, marker) for words in commands]
+        script = "\n".join((lines[0], *(("[ $code -eq 0 ] || exit 0",) if first_decides else ()), *lines[1:]))
         if self._connection.api_key_path:
             script = f"TEMPORAL_API_KEY=$(cat {shlex.quote(self._connection.api_key_path)}); export TEMPORAL_API_KEY\n{script}"
         seconds = len(commands) * (self._deadline + _GRACE_SECONDS) + _GRACE_SECONDS
@@ -120,7 +124,8 @@ class Cli:
         errors = answer.stderr.decode(errors="replace").split(marker)
         if answer.timed_out and len(outputs) <= 1:
             raise NoAnswer(f"Nothing came back from the client within {seconds} s.", "look at the load of the host.")
-        return tuple(_answer(number, outputs, errors) for number in range(len(commands)))
+        answers = tuple(_answer(number, outputs, errors) for number in range(len(commands)))
+        return (answers[0],) * len(commands) if first_decides and not answers[0].ok else answers
 
     def _guarded(self, words: Sequence[str], marker: str) -> str:
         whole = ["temporal", *words, *self._connection.arguments(), "--namespace", self._connection.namespace]

@@ -67,7 +67,7 @@ def observe(engine: Engine, wanted: Wanted, clock: Clock) -> Snapshot:
     client = _client(containers, wanted)
     temporal = _details(engine, [item for item in containers if item.service == "temporal"])
     answers = _ask(engine, client, connection, wanted)
-    queues = {name: answers[5 + number] for number, name in enumerate(wanted.queues)}
+    queues = {name: answers[4 + number] for number, name in enumerate(wanted.queues)}
     return Snapshot(
         now=clock.now(),
         address=connection.address,
@@ -77,7 +77,7 @@ def observe(engine: Engine, wanted: Wanted, clock: Clock) -> Snapshot:
         queues=tuple(queue(name, answer) for name, answer in queues.items()),
         sweeper=answers[2],
         attributes=answers[3],
-        workflows=_sample(engine, client, connection, wanted, answers[4]),
+        workflows=_sample(engine, client, connection, wanted, answers[-1]),
         workers=tuple(_worker(engine, container, detail) for container, detail in details if detail.state == "running"),
         sql_visibility=any(
             detail.environment.get("ENABLE_ES", "").lower() != "true" for _container, detail in temporal
@@ -130,14 +130,14 @@ def _client(containers: Sequence[Container], wanted: Wanted) -> Optional[str]:
 
 
 def _ask(engine: Engine, client: Optional[str], connection: Connection, wanted: Wanted) -> Tuple[Answer, ...]:
-    listed = ["workflow", "list", "--limit", str(wanted.sample), "--query", 'ExecutionStatus="Running"']
+    listed = [["workflow", "list", "--limit", str(wanted.sample), "--query", 'ExecutionStatus="Running"']]
     commands = [
         ["operator", "cluster", "health"],
         ["operator", "namespace", "describe"],
         ["workflow", "describe", "--workflow-id", SWEEPER],
         ["operator", "search-attribute", "list"],
-        listed if wanted.sample else ["workflow", "count", "--query", 'ExecutionStatus="Running"'],
         *(["task-queue", "describe", "--task-queue", name] for name in wanted.queues),
+        *(listed if wanted.sample else ()),
     ]
     if client is None:
         missing = Answer(
@@ -147,10 +147,7 @@ def _ask(engine: Engine, client: Optional[str], connection: Connection, wanted: 
     cli = Cli(engine, client, connection, wanted.deadline_seconds)
     try:
         # A frontend that does not serve would cost every other command its whole deadline.
-        (first,) = cli.ask(commands[:1])
-        if not first.ok:
-            return (first,) * len(commands)
-        return (first, *_again(cli, commands[1:], cli.ask(commands[1:])))
+        return _again(cli, commands, cli.ask(commands, first_decides=True))
     except NoAnswer as problem:
         return (Answer(None, Trouble.DEADLINE, problem.message),) * len(commands)
 

@@ -92,7 +92,7 @@ def test_no_log_of_a_container_that_never_ran_and_none_when_none_is_wanted() -> 
 
 def test_a_log_that_cannot_be_read_is_told_as_such() -> None:
     found = evidence(EngineFailed("The engine could not read a container's log: 501.", "."))
-    assert found.log == ("(its log cannot be read: The engine could not read a container's log: 501.)",)
+    assert found.log == ("(no log: The engine could not read a container's log: 501.)",)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_findings_blame_the_cause_and_give_its_remedy() -> None:
     assert second.remedy == "repair temporal first."
     known = evidence("No space left on device")
     (first, _second) = report.findings(found, {"temporal": known})
-    assert "The disk is full (its log: No space left on device)" in first.evidence
+    assert "The disk is full (it says: No space left on device)" in first.evidence
     assert "free space" in first.remedy
 
 

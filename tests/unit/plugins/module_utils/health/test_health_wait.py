@@ -267,6 +267,24 @@ def test_an_endpoint_gets_no_more_than_the_time_that_is_left() -> None:
     assert clock.time == 9.0
 
 
+@pytest.mark.parametrize(("first", "seconds"), [("starting", 0.8), ("healthy", 10.8), ("unhealthy", 10.8)])
+def test_recovery_must_hold_and_a_slow_first_start_is_none(first: str, seconds: float) -> None:
+    steps = [(0.4, replace(DETAIL, health="unhealthy"), "health_status"), (0.4, DETAIL, "health_status")]
+    endpoint = Http("http://x/", (200,), "", {}, "", True, 5.0)
+    clock = FakeClock()
+    engine = ScriptedEngine(clock, replace(DETAIL, health=first), steps)
+    # The endpoint keeps the gate shut until the container has been unhealthy.
+    outcome = Gate(
+        lambda: engine,
+        lambda _: Answer(200 if clock.time >= 0.8 else 500, "", {}),
+        clock,
+        request(http=(endpoint,)),
+        None,
+    ).wait()
+    assert outcome.healthy
+    assert clock.time == pytest.approx(seconds)
+
+
 def test_a_gap_while_a_container_is_replaced_is_not_healthy() -> None:
     steps = [
         (1.0, None, "destroy"),

@@ -38,7 +38,7 @@ options:
     type: str
     default: postiz
   services:
-    description: What is expected of services, see M(selfhost.postiz.compose_health#module).
+    description: What is expected of services, see M(selfhost.postiz.compose_health).
     type: dict
     default: {}
   skip:
@@ -60,7 +60,7 @@ options:
     type: str
     default: App is running!
   ports:
-    description: Ports of the apps, see M(selfhost.postiz.pm2_health#module).
+    description: Ports of the apps, see M(selfhost.postiz.pm2_health).
     type: dict
     default: {backend: 3000, frontend: 4200, orchestrator: 3002}
   settle_seconds:
@@ -68,7 +68,7 @@ options:
     type: float
     default: 150.0
   queues:
-    description: Task queues that must be polled, see M(selfhost.postiz.temporal_health#module).
+    description: Task queues that must be polled, see M(selfhost.postiz.temporal_health).
     type: dict
     default: {main: [workflow, activity]}
   cli_service:

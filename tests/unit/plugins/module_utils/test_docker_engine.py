@@ -29,7 +29,7 @@ def engine_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     def serve(server: socket.socket, answer: Answer) -> None:
         while True:
             try:
-                connection, _ = server.accept()
+                connection, _address = server.accept()
             except OSError:
                 return
             threading.Thread(target=answer, args=(connection,), daemon=True).start()

@@ -100,7 +100,7 @@ def stranger() -> Iterator[tuple[str, list[tuple[float, bytes]], list[bytes]]]:
         def serve() -> None:
             while True:
                 try:
-                    connection, _ = server.accept()
+                    connection, _address = server.accept()
                 except OSError:
                     return
                 with connection:

@@ -138,7 +138,7 @@ class Stream(list[dict[str, Any]]):
 def test_events(recording: dict[str, Any]) -> None:
     services = {entry["Id"]: entry["Labels"]["com.docker.compose.service"] for entry in recording["list"]}
     events = StreamEvents(lambda: Stream(recording["events"]), 5)
-    seen = [events.next(5) for _ in recording["events"]]
+    seen = [events.next(5) for _event in recording["events"]]
     actions = {(services[event.identifier], event.action) for event in seen if event}
     assert actions >= {
         ("healthy", "health_status: healthy"),

@@ -15,6 +15,7 @@ description:
   - Driven by the engine's events. Returns as soon as all is as expected, and fails as soon as waiting longer cannot help.
   - Walks C(depends_on) down to the first cause, and shows its last log lines, health checks, exit code and restarts.
   - With O(timeout=0) and O(fail_on_unhealthy=false) it only looks.
+  - A container that is recreated meanwhile is followed, and an engine that is restarted is waited for.
   - Values under secret-looking names in the containers' environments never appear in the result.
 author:
   - The selfhost.postiz contributors (@selfhost)
@@ -99,7 +100,7 @@ options:
         type: float
         default: 5.0
   timeout:
-    description: Seconds to wait at most; V(0) looks once.
+    description: Seconds to wait at most; V(0) looks once. Of an engine that hangs it is known up to 5 seconds later.
     type: float
     default: 180.0
   stable_for:
@@ -130,6 +131,11 @@ options:
     description: Number of log lines to return of each of these, from its last start on.
     type: int
     default: 15
+notes:
+  - Needs Docker Engine 20.10 or later on the host, and the Python library C(docker). C(DOCKER_HOST) names another engine, whose
+    clock must agree with the host's.
+  - O(project_src) needs Docker Compose there.
+  - Podman's socket is not supported; its events have other names.
 seealso:
   - module: community.docker.docker_compose_v2
 """
@@ -178,7 +184,7 @@ first_cause:
   description: One sentence; empty if all is as expected.
   type: str
   returned: always, but for bad input
-  sample: postiz was never started, because temporal is unhealthy
+  sample: postiz was never started, because temporal is unhealthy, because temporal-elasticsearch was killed for lack of memory
 project:
   description: The Compose project.
   type: str
@@ -268,7 +274,7 @@ culprits:
       type: str
       sample: postiz-temporal-1
     log:
-      description: Last log lines since its last start, those that speak of trouble first.
+      description: Last log lines since its last start, and some before them that speak of trouble.
       type: list
       elements: str
       sample: ['no usable database connection found']
@@ -286,7 +292,7 @@ culprits:
           type: int
           sample: 1
         output:
-          description: What it printed.
+          description: What it printed, at most 400 characters.
           type: str
           sample: connection refused
     known_line:

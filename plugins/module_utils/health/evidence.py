@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Dict, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine, HealthProbe
@@ -60,6 +61,8 @@ def without_old_lines(log: str) -> str:
 def telling_lines(log: str, limit: int) -> Tuple[str, ...]:
     """At most `limit` lines, in their order: half of them such that speak of trouble, then the last ones."""
     lines = [_COLOUR.sub("", line).rstrip()[:_MAX_LINE] for line in log.splitlines() if line.strip()]
+    # What is said again and again takes no room from the rest.
+    lines = [line for line, _again in groupby(lines)]
     last = max(limit - limit // 2, limit - sum(1 for line in lines[:-limit] if _TELLING.search(line)))
     troubles = [line for line in lines[:-last] if _TELLING.search(line)]
     kept = troubles[max(len(troubles) - (limit - last), 0) :] if limit > last else []

@@ -57,7 +57,10 @@ def result(outcome: Outcome, request: Request, engine: Optional[Engine]) -> Gate
     blamed = chains((*outcome.judgement.troubles, *outcome.http_troubles), graph(snapshot))
     evidence = _evidence(blamed, _containers(outcome.judgement), request, engine, redactor)
     cause = first_cause(blamed)
-    told = report.findings(blamed, {item.container.service: item for item in evidence})
+    told = (
+        *report.findings(blamed, {item.container.service: item for item in evidence}),
+        *report.warnings(outcome.judgement),
+    )
     return GateResult(
         verdict=verdict(outcome),
         findings=tuple(_redacted(finding, redactor) for finding in told),

@@ -46,13 +46,17 @@ class Trouble:
 
 @dataclass(frozen=True)
 class ServiceJudgement:
-    """One container (or a service without one). `wake_at` is when time alone may change this."""
+    """One container (or a service without one). `wake_at` is when time alone may change this.
+
+    `lost_a_process`: the kernel killed one of its processes for lack of memory, and the container goes on.
+    """
 
     service: str
     container: Optional[ContainerState]
     expectation: Expectation
     trouble: Optional[Trouble]
     wake_at: Optional[float] = None
+    lost_a_process: bool = False
 
     @property
     def satisfied(self) -> bool:
@@ -144,7 +148,8 @@ def _judge_container(
     container: ContainerState, expectation: Expectation, settings: Settings, history: History, now: float
 ) -> ServiceJudgement:
     trouble, wake_at = _trouble(container, expectation, settings, history, now)
-    return ServiceJudgement(container.service, container, expectation, trouble, wake_at)
+    lost = container.state == "running" and container.identifier in history.oom
+    return ServiceJudgement(container.service, container, expectation, trouble, wake_at, lost)
 
 
 _Found = Tuple[Optional[Trouble], Optional[float]]

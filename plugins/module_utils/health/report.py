@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from itertools import groupby
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, warning
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import Chain
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.evidence import Evidence
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement, ServiceJudgement, Trouble
@@ -45,6 +45,21 @@ _REMEDIES: Mapping[str, str] = {
 def findings(chains: Sequence[Chain], evidence: Mapping[str, Evidence]) -> Tuple[Finding, ...]:
     """One finding for each chain, in their order; `evidence` is by service."""
     return tuple(_finding(chain, evidence) for chain in chains)
+
+
+def warnings(judgement: Judgement) -> Tuple[Finding, ...]:
+    """What does not keep the gate shut, and will be asked about later."""
+    return tuple(
+        warning(
+            "oom-killed",
+            item.service,
+            f"the kernel killed a process in {item.container.name} for lack of memory while this was watched; "
+            "the container goes on without it, or with a new one.",
+            _REMEDIES["oom-killed"],
+        )
+        for item in judgement.services
+        if item.container is not None and item.lost_a_process
+    )
 
 
 def _finding(chain: Chain, evidence: Mapping[str, Evidence]) -> Finding:
@@ -111,7 +126,7 @@ def _table(judgement: Judgement) -> List[str]:
         found = item.container
         state = "no container" if found is None else found.state + (f", {found.health}" if found.health else "")
         name = found.name if found and services.count(item.service) > 1 else item.service
-        rows.append((name, state, item.expectation.value, "" if item.satisfied else "<--"))
+        rows.append((name, state, item.expectation.value, f"<-- {item.trouble.code}" if item.trouble else ""))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return ["  ".join((*(cell.ljust(width) for cell, width in zip(row, widths)), row[3])).rstrip() for row in rows]
 

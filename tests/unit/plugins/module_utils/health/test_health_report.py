@@ -67,6 +67,7 @@ def test_of_a_long_log_the_telling_lines_are_kept_too() -> None:
     assert telling_lines(log, 1) == ("line 49",)
     assert telling_lines("", 4) == ()
     assert telling_lines("\x1b[31mred\x1b[0m\n\n", 4) == ("red",)
+    assert telling_lines("a\n" + "failed\n" * 20 + "b\n", 4) == ("a", "failed", "b")
 
 
 @pytest.mark.parametrize("limit", range(1, 9))
@@ -169,9 +170,9 @@ def test_the_report() -> None:
         "First cause: temporal ended.",
         "",
         "SERVICE   STATE             EXPECTED",
-        "temporal  exited            healthy   <--",
+        "temporal  exited            healthy   <-- exited",
         "web       running, healthy  healthy",
-        "gone      no container      running   <--",
+        "gone      no container      running   <-- unhealthy",
         "",
         "[exited] temporal: it ended with exit code 1. Remedy: read its log below, repair the cause, then start it again.",
         "",

@@ -164,6 +164,14 @@ def test_a_kill_for_memory_is_known_from_its_event() -> None:
     assert gate.result(outcome, request(), engine).findings[0].code == "oom-killed"
 
 
+def test_a_container_that_survives_such_a_kill_is_healthy_with_a_warning() -> None:
+    outcome, engine, _clock = wait(STARTING, [(1.0, STARTING, "oom"), (1.0, DETAIL, "health_status")])
+    told = gate.result(outcome, request(), engine)
+    assert told.verdict is Verdict.HEALTHY
+    assert [(finding.code, finding.severity.value) for finding in told.findings] == [("oom-killed", "warning")]
+    assert "x-web-1" in told.report
+
+
 def test_a_crash_loop_ends_the_wait_beyond_the_restarts_allowed() -> None:
     steps = [(5.0, replace(STARTING, restarts=count), "start") for count in range(1, 9)]
     outcome, engine, clock = wait(STARTING, steps)

@@ -176,10 +176,14 @@ def test_scheduled_post_is_published_once_and_its_child_follows(stack: Stack) ->
         assert social.published(post) == 1
 
 
-def test_poke_publishes_an_overdue_row_once_and_then_spoils_it(stack: Stack, poke: Callable[[str], None]) -> None:
+def test_poke_publishes_an_overdue_row_once_and_then_spoils_it(
+    stack: Stack, temporal: Temporal, poke: Callable[[str], None]
+) -> None:
     (post,) = posts.insert(stack, 4 * DAY)
     poke(post)
     release = ended(stack, post, "PUBLISHED").release
+    # A workflow that still runs would take the second poke as a signal, and not start anew.
+    wait_for("its workflow's end", lambda: temporal.status(f"post_{post}") == "COMPLETED", 30)
     poke(post)
     again = ended(stack, post, "ERROR")
     assert (again.error, again.release) == ("Already posted", release)

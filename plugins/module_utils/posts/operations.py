@@ -149,6 +149,7 @@ def repair(engine: Engine, request: ActRequest, clock: Clock, step: Callable[[st
         connection.rollback()
         if any(item.start for item in plan.items) and not kind:
             tools = _tools(scene, request, connection, looker, workflow_type(engine, scene.postiz), clock, step)
+        step("plan")
         done = act.Done(plan.items, plan.skipped)
         if plan.items and not request.check_mode:
             done = act.carry_out(plan, tools)

@@ -112,10 +112,10 @@ def check(actions: Mapping[PostClass, Action]) -> None:
 
 
 def build(judged: Sequence[Judged], settings: Settings, now: datetime, taken: Taken) -> Plan:
-    """Raises BadInput when more posts would be changed than `max_posts`."""
+    """Oldest posts first, in whatever order they come. Raises BadInput when more would be changed than `max_posts`."""
     items: List[Item] = []
     skipped: List[Skipped] = []
-    for one in judged:
+    for one in sorted(judged, key=lambda one: (one.row.due, one.row.id)):
         action = settings.actions.get(one.post_class, Action.NONE)
         if action is Action.NONE:
             continue

@@ -423,7 +423,7 @@ class ClientEngine(FakeEngine):
 
 
 def client(engine: ClientEngine) -> CliWorkflows:
-    return CliWorkflows(Cli(engine, "client", Connection("temporal:7233", "default"), 5))  # type: ignore[arg-type]
+    return CliWorkflows(Cli(engine, "client", Connection("temporal:7233", "default"), 5))
 
 
 def failing(message: str) -> tuple[int, str]:

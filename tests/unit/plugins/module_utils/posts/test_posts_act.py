@@ -526,6 +526,17 @@ def test_a_future_post_whose_workflow_was_ended_before_the_commit_gets_it_back(t
     assert ([start.post for start in lab.temporal.started], lab.state("p1")) == (["p1"], "QUEUE")
 
 
+def test_a_future_post_that_had_no_workflow_gets_none_from_a_run_that_broke_off(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, [row(id="p1", due=NOW + timedelta(hours=2))], {})
+    lab.interrupt = "rows"
+    with pytest.raises(RuntimeError):
+        lab.carry_out(lab.plan({PostClass.NO_WORKFLOW: Action.HOLD}))
+    lab.database.rollback()
+    lab.interrupt = ""
+    assert going_back.complete(lab.tools()) == 0
+    assert (lab.temporal.started, lab.files()) == ([], [])
+
+
 @pytest.mark.parametrize("statement", ["take", "write", "startable"])
 def test_a_database_that_fails(tmp_path: Path, statement: str) -> None:
     def broken(name: str) -> None:

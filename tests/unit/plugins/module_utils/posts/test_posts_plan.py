@@ -181,6 +181,15 @@ def test_small_channels_are_left_alone() -> None:
     assert len(held.items) == 7
 
 
+def test_slots_are_a_little_longer_than_the_spacing_and_step_around_what_is_there() -> None:
+    actions = {PostClass.NO_WORKFLOW: Action.RESCHEDULE}
+    second = NOW + timedelta(seconds=61)
+    # Without the slack, the clocks of two workflows could put one more into a minute.
+    assert [item.due for item in plan(overdue(2), actions=actions).items] == [NOW, second]
+    just_gone = Calendar({"c1": [NOW - timedelta(seconds=1)]})
+    assert [item.due for item in plan(overdue(1), just_gone, actions=actions).items] == [NOW + MINUTE]
+
+
 def test_not_before() -> None:
     actions = {PostClass.NO_WORKFLOW: Action.RESCHEDULE}
     later = NOW + timedelta(hours=3)

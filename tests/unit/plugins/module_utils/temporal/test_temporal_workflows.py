@@ -451,6 +451,8 @@ def test_the_client_is_asked_in_batches() -> None:
 
 
 def test_the_client_tells_a_trail() -> None:
+    sleeping = client(ClientEngine((0, json.dumps(recorded("history-cli-sleeping.json"))))).trails([RUN])["post_p1"]
+    assert sleeping == parse_trail(events("http", "sleeping"))
     engine = ClientEngine((0, json.dumps(recorded("history-cli-published.json"))))
     assert client(engine).trails([RUN]) == {"post_p1": Trail(3, 1, None)}
     assert engine.words == [["workflow", "show", "--workflow-id", "post_p1", "--run-id", "run-1"]]

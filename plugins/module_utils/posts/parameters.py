@@ -25,7 +25,7 @@ MOST_POSTS = 20000
 _DAY = 86400.0
 # Within the calendars of Python and PostgreSQL, also times as many as MOST_POSTS.
 _SECONDS: Mapping[str, Tuple[float, float]] = {
-    "overdue_for": (0.0, 3650 * _DAY),
+    "overdue_for": (-3650 * _DAY, 3650 * _DAY),
     "statement_timeout": (0.001, _DAY),
     "spacing": (0.001, 30 * _DAY),
 }

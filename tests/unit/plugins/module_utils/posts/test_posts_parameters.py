@@ -94,7 +94,7 @@ def test_what_is_given_arrives() -> None:
         # Less than a millisecond would be no timeout at all.
         ({"statement_timeout": 0.0001}, "statement_timeout is 0.0001 seconds."),
         ({"statement_timeout": ENDLESS}, "statement_timeout is inf seconds."),
-        ({"overdue_for": -1.0}, "overdue_for is -1 seconds."),
+        ({"overdue_for": -1e12}, "overdue_for is -1e+12 seconds."),
         ({"overdue_for": NAN}, "overdue_for is nan seconds."),
         ({"overdue_for": 1e12}, "overdue_for is 1e+12 seconds."),
         ({"failing_attempts": 0}, "failing_attempts is 0, which is less than 1."),
@@ -128,6 +128,10 @@ def test_what_is_refused(changed: dict[str, Any], message: str) -> None:
         act(**changed)
     assert refused.value.message.startswith(message)
     assert refused.value.remedy.endswith(".")
+
+
+def test_posts_that_are_due_soon_may_be_taken_along() -> None:
+    assert act(overdue_for=-3600.0).look.selection.overdue_seconds == -3600.0
 
 
 @pytest.mark.parametrize(

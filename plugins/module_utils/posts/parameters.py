@@ -176,8 +176,10 @@ def parse_act(params: Mapping[str, Any], check_mode: bool) -> ActRequest:
 def _within(seconds: float, name: str) -> None:
     least, most = _SECONDS[name]
     # Written so that it refuses what is no number, too.
-    if not least <= seconds <= most:
-        raise BadInput(f"{name} is {seconds:g} seconds.", f"give {name} from {least:g} to {most:g}.")
+    if not least < seconds <= most:
+        raise BadInput(
+            f"{name} must be more than {least:g} seconds, and is {seconds:g}.", f"give {name} up to {most:g}, not more."
+        )
 
 
 def _actions(given: Mapping[str, Any]) -> Dict[PostClass, Action]:
@@ -201,7 +203,7 @@ def moment(text: Optional[str], name: str) -> Optional[datetime]:
     seconds = parse_time(text.strip().replace(" ", "T", 1).replace(" ", ""))
     if seconds is None or not 0 <= seconds < _YEAR_3000:
         raise BadInput(
-            f"{name} is {text!r}, which is no time with a zone of the years 1970 to 2999.",
-            "write it like 2026-01-31T18:00:00Z, or with +01:00.",
+            f"{name} is {text!r}, which is no time with a zone.",
+            "write it like 2026-01-31T18:00:00Z, or with +01:00, within the years 1970 to 2999.",
         )
     return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)

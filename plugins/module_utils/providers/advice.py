@@ -15,7 +15,7 @@ LIVE = "post-live-but-error"
 CHECKPOINT = "identity-checkpoint"
 UNKNOWN = "provider-error-unknown"
 OUTCOME_UNKNOWN = "outcome-unknown"
-TOKEN = "token-refused"
+REFUSED = "token-refused"
 REFRESH = "channel-refresh-needed"
 DISABLED = "channel-disabled"
 DOMAIN = "media-domain-unverified"
@@ -58,7 +58,7 @@ ADVICE: Dict[str, Advice] = {
         "that were published.",
         "publish one post, then release the held ones.",
     ),
-    TOKEN: _error(
+    REFUSED: _error(
         "the network refuses the channel's token: expired, revoked, or without a permission",
         "reconnect the channels, allow every permission that is asked for.",
         _RECONNECT,

@@ -133,7 +133,9 @@ def _codes_of(text: str) -> FrozenSet[str]:
     codes = {match.group("value").lower() for match in _CODES.finditer(text)}
     subcodes = {match.group("value") for match in _SUBCODE.finditer(text)}
     # More than one of each cannot be paired any more.
-    pairs = {f"{code}/{subcode}" for code in codes for subcode in subcodes} if len(codes) * len(subcodes) == 1 else set()
+    pairs = (
+        {f"{code}/{subcode}" for code in codes for subcode in subcodes} if len(codes) * len(subcodes) == 1 else set()
+    )
     return frozenset(sorted((codes | subcodes | pairs) - {"ok", "0"})[:MOST_CODES])
 
 

@@ -17,13 +17,13 @@ _NAMES = (
 _VALUE = r"(?:bearer\s+)?[^\s\\\"'&,;}\])]+"
 _ASSIGNED = re.compile(_NAMES + r"(?P<between>\s*=\s*[\\\"']*|[\\\"']+\s*[=:]\s*[\\\"']*)" + _VALUE, re.IGNORECASE)
 # "access token: Session has expired" is prose; a value has a digit.
-_SAID = re.compile(_NAMES + r"(?P<between>\s*:\s*)(?=\S*\d)" + _VALUE, re.IGNORECASE)
+_SAID = re.compile(_NAMES + r"(?P<between>\s*:\s*)(?=\S{0,200}\d)" + _VALUE, re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer|basic)\s+[^\s\\\"',;]+", re.IGNORECASE)
 # Prefixes of Meta (EAA, IGQ, IGA, THQ, THA), TikTok (act., rft., clt.), Postiz (pos_) and of signed JSON (eyJ).
 _PREFIXED = re.compile(r"\b(?:EAA|IGQ|IGA|THQ|THA|act\.|rft\.|clt\.|pos_|eyJ)[\w!.*=-]{6,}")
 # A digit is asked for: TikTok's longest error code has 50 letters and none.
 _LONG = re.compile(r"(?<![\w+/=.!-])(?=[\w+/=.!-]*\d)[\w+/=.!-]{32,}")
-_QUERY = re.compile(r"(?P<url>https?://[^\s?\\\"'<>]+)\?[^\s\\\"'<>]+", re.IGNORECASE)
+_QUERY = re.compile(r"(?P<url>https?://[^\s?\\\"'<>]{1,2000})\?[^\s\\\"'<>]+", re.IGNORECASE)
 _URL_PASSWORDS = Redactor()
 
 

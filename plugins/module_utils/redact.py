@@ -20,7 +20,8 @@ _SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|PWD|SECRET|TOKEN|PASSPHRASE|API_?KEY|_KEY$|PRIVATE|CREDENTIAL|DATABASE_URL|REDIS_URL|DSN",
     re.IGNORECASE,
 )
-_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*:)(?P<password>[^\s@/]+)(?=@)", re.IGNORECASE)
+# The scheme is bounded, or a long word without any would take time by its square.
+_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]{0,30}://[^\s:/@]*:)(?P<password>[^\s@/]+)(?=@)", re.IGNORECASE)
 
 
 def is_secret_name(name: str) -> bool:

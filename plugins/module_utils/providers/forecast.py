@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import posixpath
-from datetime import datetime
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 

@@ -24,6 +24,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.providers.model im
 )
 
 EXAMPLES = 3
+LONGEST_QUOTE = 160
 _ALREADY = "already posted"
 
 Item = TypeVar("Item")
@@ -75,10 +76,10 @@ def _known(error: ErrorText, channel: Channel, suffix: str) -> Diagnosis:
         said.append(f"the network's code is {codes}")
     elif error.timeout:
         said.append(f"{error.activity or 'an activity'} passed its limit {error.timeout}")
-    elif error.answer and rule is rules.UNKNOWN:
-        said.append(f"the network answered {error.answer[:120]!r}")
     elif error.kind and not error.message:
         said.append(f"it failed as {error.kind} without a message")
+    if error.answer and rule is rules.UNKNOWN:
+        said.append(f"the network answered {error.answer[:LONGEST_QUOTE]!r}")
     return Diagnosis(rule, f"{'; '.join(said) or 'its error text cannot be read'}{suffix}.")
 
 

@@ -19,16 +19,14 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.providers.scrub im
 
 # Postiz cuts its own message at 2,000 characters and the network's answer at 4,000; the row holds both, partly twice.
 LONGEST = 65536
-LONGEST  # Of the failure itself, not of the texts inside of it, whose quotes are escaped; the request may have a "message" too.
-_MESSAGE = re.compile(r'"(?:failure|cause)"\s*:\s*\{\s*"message"\s*:\s*"(?P<value>(?:[^"\\]|\\.){1,2000})')
-_KIND = re.compile(r'"type"\s*:\s*"(?P<value>refresh_token|bad_body|disconnect|unconfirmed)"')
-_TIMEOUT = re.compile(r'"timeoutType"\s*:\s*"(?P<value>\w{1,40})')
-_ACTIVITY = re.compile(r'"activityType"\s*:\s*"(?P<value>\w{1,80})')
-_CODES = 24
+LONGEST_MESSAGE = 300
+LONGEST_ANSWER = 4000
+MOST_CODES = 24
 _DEEPEST = 6
 _CODE = re.compile(r"[\w.-]{1,80}", re.ASCII)
 
-_MESSAGE = re.compile(r'"message"\s*:\s*"(?P<value>[^"]{1,2000})')
+# Of the failure itself, not of the texts inside of it, whose quotes are escaped: the request may have a "message" too.
+_MESSAGE = re.compile(r'"(?:failure|cause)"\s*:\s*\{\s*"message"\s*:\s*"(?P<value>(?:[^"\\]|\\.){1,2000})')
 _KIND = re.compile(r'"type"\s*:\s*"(?P<value>refresh_token|bad_body|disconnect|unconfirmed)"')
 _TIMEOUT = re.compile(r'"timeoutType"\s*:\s*"(?P<value>\w{1,40})')
 _ACTIVITY = re.compile(r'"activityType"\s*:\s*"(?P<value>\w{1,80})')

@@ -48,6 +48,8 @@ class Redactor:
         """The text without secrets."""
         for secret in self._known:
             text = text.replace(secret, PLACEHOLDER)
+        if "://" not in text:
+            return text
         return _URL_PASSWORD.sub(lambda match: match.group("head") + PLACEHOLDER, text)
 
     def value(self, value: Any) -> Any:

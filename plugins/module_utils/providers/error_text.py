@@ -166,6 +166,6 @@ def _found(pattern: "re.Pattern[str]", text: str) -> str:
 
 def _bounded(text: str, longest: int) -> str:
     """On one line, without tokens, in printable characters; cut after scrubbing, or half a token would stay."""
-    clean = "".join(character if character.isprintable() else " " for character in text)
+    clean = text if text.isprintable() else "".join(item if item.isprintable() else " " for item in text)
     clean = scrub(" ".join(clean.split()))
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"

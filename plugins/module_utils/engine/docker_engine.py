@@ -13,7 +13,7 @@ import traceback
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine import events, exec_stream
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine import archive, events, exec_stream
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
     LABEL_PROJECT,
     Container,
@@ -179,6 +179,14 @@ class DockerEngine(Engine):
                 stream.close()
             code = self._client.exec_inspect(handle)["ExitCode"] if answer.finished else None
         return ExecResult(code, answer.stdout, answer.stderr)
+
+    def files(self, identifier: str, path: str, max_bytes: int) -> Mapping[str, bytes]:
+        with _asking("read files of a container"):
+            try:
+                chunks, _entry = self._client.get_archive(identifier, path)
+            except docker.errors.NotFound:
+                return {}
+            return archive.contents(chunks, max_bytes)
 
     def volumes(self) -> Tuple[Volume, ...]:
         with _asking("list its volumes"):

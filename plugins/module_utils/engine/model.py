@@ -220,6 +220,13 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def files(self, identifier: str, path: str, max_bytes: int) -> Mapping[str, bytes]:
+        """Content of a file, or of all files below a folder, of a container that may be stopped; by their names.
+
+        Empty if there is no such path. Raises EngineFailed beyond `max_bytes`.
+        """
+
+    @abstractmethod
     def volumes(self) -> Tuple[Volume, ...]:
         """All named volumes."""
 

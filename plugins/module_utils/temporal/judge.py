@@ -44,9 +44,9 @@ def verdict(findings: Tuple[Finding, ...]) -> Verdict:
 
 def judge(snapshot: Snapshot, settings: Settings) -> Tuple[Finding, ...]:
     """First cause first: nothing is said of what stands above something that does not hold."""
-    blocked = _blocked(snapshot)
-    if blocked:
-        return (blocked,)
+    obstacle = blocked(snapshot)
+    if obstacle:
+        return (obstacle,)
     found: List[Finding] = [*_attributes(snapshot), *_queues(snapshot, settings)]
     if settings.need_sweeper:
         found += _sweeper(snapshot, settings)
@@ -54,7 +54,8 @@ def judge(snapshot: Snapshot, settings: Settings) -> Tuple[Finding, ...]:
     return (*errors_of(found), *(finding for finding in found if finding not in errors_of(found)))
 
 
-def _blocked(snapshot: Snapshot) -> Optional[Finding]:
+def blocked(snapshot: Snapshot) -> Optional[Finding]:
+    """Why nothing can be asked of Temporal, if so."""
     cluster = snapshot.cluster
     where = f"at {snapshot.address}"
     if not cluster.ok:

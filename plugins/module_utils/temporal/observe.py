@@ -63,8 +63,8 @@ def observe(engine: Engine, wanted: Wanted, clock: Clock) -> Snapshot:
         )
     details = _details(engine, [item for item in containers if item.service == wanted.service])
     environment = next((detail.environment for _container, detail in details), {})
-    connection = _connection(wanted, environment)
-    client = _client(containers, wanted)
+    connection = connect_as(wanted, environment)
+    client = client_container(containers, wanted)
     temporal = _details(engine, [item for item in containers if item.service == "temporal"])
     answers = _ask(engine, client, connection, wanted)
     queues = {name: answers[4 + number] for number, name in enumerate(wanted.queues)}
@@ -101,7 +101,8 @@ def _details(engine: Engine, containers: Sequence[Container]) -> List[Tuple[Cont
     return found
 
 
-def _connection(wanted: Wanted, environment: Mapping[str, str]) -> Connection:
+def connect_as(wanted: Wanted, environment: Mapping[str, str]) -> Connection:
+    """What is given, and for the rest what Postiz itself uses."""
     given = wanted.connection
     return Connection(
         address=wanted.address or environment.get("TEMPORAL_ADDRESS") or "temporal:7233",
@@ -114,7 +115,8 @@ def _connection(wanted: Wanted, environment: Mapping[str, str]) -> Connection:
     )
 
 
-def _client(containers: Sequence[Container], wanted: Wanted) -> Optional[str]:
+def client_container(containers: Sequence[Container], wanted: Wanted) -> Optional[str]:
+    """A running container that has the client. Raises BadInput for a service that does not exist."""
     names = (wanted.cli_service,) if wanted.cli_service else CLI_SERVICES
     for name in names:
         for container in containers:

@@ -1,0 +1,182 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Workflows by their ids: what is known of them, and the few things that may be done to them. No I/O here.
+
+Histories hold whole posts and the tokens of their channels. Only event types, activity names and times are taken out.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import list_at, text_at
+
+# Activities that a provider's queue carries out: from the first of them on, the network may know of the post.
+PUBLISHING = frozenset({"postSocial", "postSocialPending", "checkPostStatus", "finalizePost", "postComment"})
+# Those that make a post visible.
+SENDING = frozenset({"postSocial", "finalizePost"})
+STARTED = "STARTED"
+RUNNING = "RUNNING"
+_STATUS = "WORKFLOW_EXECUTION_STATUS_"
+_ACTIVITY = "PENDING_ACTIVITY_STATE_"
+_EVENT = "EVENT_TYPE_"
+
+
+class WorkflowsFailed(StackError):
+    """Temporal could not be asked, or refused."""
+
+
+@dataclass(frozen=True)
+class PendingActivity:
+    """An activity that has not ended. `state` is SCHEDULED, STARTED …; `started_at` is seconds since the epoch."""
+
+    name: str
+    state: str
+    attempt: int
+    worker: str
+    started_at: float
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """The newest run of a workflow id. `task_attempt` is 0 where no workflow task waits."""
+
+    identifier: str
+    run: str
+    kind: str
+    status: str
+    started_at: float
+    closed_at: Optional[float]
+    activities: Tuple[PendingActivity, ...] = ()
+    task_attempt: int = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.status == RUNNING
+
+
+@dataclass(frozen=True)
+class Trail:
+    """What the history of a run says. `publishing` and `sends` count scheduled activities, those still waiting included.
+
+    `wakes_at` is when its timer fires, in seconds since the epoch; None unless a timer is all it waits for.
+    """
+
+    publishing: int
+    sends: int
+    wakes_at: Optional[float]
+
+
+@dataclass(frozen=True)
+class Start:
+    """A post's workflow as Postiz starts it."""
+
+    post: str
+    organization: str
+    queue: str
+    kind: str
+
+    @property
+    def identifier(self) -> str:
+        """Id of the workflow."""
+        return workflow_id(self.post)
+
+    def payload(self) -> Dict[str, str]:
+        """Its one argument."""
+        return {"taskQueue": self.queue, "postId": self.post, "organizationId": self.organization}
+
+    def attributes(self) -> Dict[str, str]:
+        """Its search attributes."""
+        return {"postId": self.post, "organizationId": self.organization}
+
+
+def workflow_id(post: str) -> str:
+    """Postiz' own id of a post's workflow."""
+    return f"post_{post}"
+
+
+class Workflows(ABC):
+    """How workflows are reached. All methods raise WorkflowsFailed."""
+
+    @abstractmethod
+    def describe(self, identifiers: Sequence[str]) -> Mapping[str, Optional[Workflow]]:
+        """The newest run of each; None where Temporal knows none."""
+
+    @abstractmethod
+    def trails(self, workflows: Sequence[Workflow]) -> Mapping[str, Trail]:
+        """The trail of each, by workflow id."""
+
+    @abstractmethod
+    def running_posts(self, limit: int) -> Tuple[Tuple[str, ...], int]:
+        """At most `limit` ids of running workflows of posts, and how many there are in all."""
+
+    @abstractmethod
+    def terminate(self, workflow: Workflow, reason: str) -> bool:
+        """End this very run; False if it had ended already."""
+
+    @abstractmethod
+    def start(self, wanted: Start) -> None:
+        """What Postiz' sweep does: signal the workflow if it runs, else start it."""
+
+
+def parse_workflow(data: Any) -> Workflow:
+    """Out of a description, in the JSON form of protocol buffers."""
+    execution = data.get("workflowExecutionInfo") if isinstance(data, dict) else None
+    attempt = text_at(data, "pendingWorkflowTask", "attempt")
+    pending = isinstance(data, dict) and bool(data.get("pendingWorkflowTask"))
+    return Workflow(
+        identifier=text_at(execution, "execution", "workflowId"),
+        run=text_at(execution, "execution", "runId"),
+        kind=text_at(execution, "type", "name"),
+        status=text_at(execution, "status").replace(_STATUS, ""),
+        started_at=parse_time(text_at(execution, "startTime")) or 0.0,
+        closed_at=parse_time(text_at(execution, "closeTime")),
+        activities=tuple(_activity(item) for item in list_at(data, "pendingActivities")),
+        task_attempt=_number(attempt, 1) if pending else 0,
+    )
+
+
+def _activity(item: Mapping[str, Any]) -> PendingActivity:
+    return PendingActivity(
+        name=text_at(item, "activityType", "name"),
+        state=text_at(item, "state").replace(_ACTIVITY, ""),
+        attempt=_number(text_at(item, "attempt"), 1),
+        worker=text_at(item, "lastWorkerIdentity"),
+        started_at=parse_time(text_at(item, "lastStartedTime")) or 0.0,
+    )
+
+
+def parse_trail(events: Iterable[Mapping[str, Any]]) -> Trail:
+    """Out of the events of one run, newest first."""
+    publishing = sends = 0
+    wakes_at: Optional[float] = None
+    asleep = True
+    for event in events:
+        kind = text_at(event, "eventType").replace(_EVENT, "")
+        if kind == "ACTIVITY_TASK_SCHEDULED":
+            asleep = False
+            name = text_at(event, "activityTaskScheduledEventAttributes", "activityType", "name")
+            publishing += name in PUBLISHING
+            sends += name in SENDING
+        elif kind in ("TIMER_FIRED", "TIMER_CANCELED"):
+            asleep = False
+        elif kind == "TIMER_STARTED" and asleep:
+            asleep = False
+            since = parse_time(text_at(event, "eventTime"))
+            length = text_at(event, "timerStartedEventAttributes", "startToFireTimeout").rstrip("s")
+            try:
+                wakes_at = None if since is None else since + float(length)
+            except ValueError:
+                wakes_at = None
+    return Trail(publishing, sends, wakes_at)
+
+
+def _number(text: str, otherwise: int) -> int:
+    return int(text) if text.isdigit() else otherwise

@@ -54,22 +54,26 @@ options:
       - What lies after it is counted in RV(window).
     type: float
     default: 604800.0
-  organisations:
-    description: Ids of organisations; by default all.
+  organizations:
+    description: Ids of organizations. By default all of them.
     type: list
     elements: str
+    default: []
   channels:
-    description: Ids of channels (integrations); by default all.
+    description: Ids of channels (integrations). By default all of them.
     type: list
     elements: str
+    default: []
   providers:
-    description: Networks or their variants, such as V(instagram) or V(instagram-standalone); by default all.
+    description: Networks or their variants, such as V(instagram) or V(instagram-standalone). By default all of them.
     type: list
     elements: str
+    default: []
   posts:
     description: Ids of posts. O(since) and O(horizon) do not count then.
     type: list
     elements: str
+    default: []
   unaudited_channels:
     description: Ids of channels, or names of networks, whose app TikTok has not audited yet.
     type: list
@@ -84,12 +88,29 @@ options:
   statement_timeout:
     description: Seconds for each statement.
     type: float
-    default: 30.0
+    default: 60.0
+  database_host:
+    description:
+      - Host of Postiz' database, as this host reaches it.
+      - By default the address of the database's container on the Compose network, or the host in Postiz' own settings.
+    type: str
+  database_port:
+    description: Port of Postiz' database, where it is another one than in Postiz' own settings.
+    type: int
+  database_tls_mode:
+    description: Whether to use TLS to the database, libpq's C(sslmode). By default what Postiz' own settings say.
+    type: str
+    choices: [disable, allow, prefer, require, verify-ca, verify-full]
+  database_tls_ca_path:
+    description: Authority of the database's certificate, a path on this host.
+    type: path
   limit:
     description: Most failed and most queued posts in RV(posts). The findings count all of them.
     type: int
     default: 100
 seealso:
+  - module: selfhost.postiz.stuck_posts
+  - module: selfhost.postiz.stuck_posts_info
   - module: selfhost.postiz.stack_health
 """
 
@@ -105,9 +126,14 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ failures.report }}"
 
-- name: List the queued posts that cannot succeed
-  ansible.builtin.debug:
-    msg: "{{ failures.posts | selectattr('predicted') | map(attribute='id') | unique }}"
+- name: Hold the queued posts that cannot succeed
+  selfhost.postiz.stuck_posts:
+    project: postiz
+    undo_directory: /opt/postiz/state/posts
+    posts: "{{ failures.posts | selectattr('predicted') | map(attribute='id') | unique }}"
+    actions:
+      scheduled: hold
+  when: failures.predicted > 0
 
 - name: Ask about one post, whenever it was
   selfhost.postiz.post_failures_info:
@@ -254,8 +280,8 @@ failures:
       description: Its network, with the variant.
       type: str
       sample: tiktok
-    organisation:
-      description: Id of its organisation.
+    organization:
+      description: Id of its organization.
       type: str
       sample: cmwv8qz4s000002l0a1b2c3d4
     count:

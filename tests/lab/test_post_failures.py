@@ -101,7 +101,7 @@ def queue(stack: Stack, provider: str, seconds: float, settings: dict[str, objec
 
 
 def second(stack: Stack, provider: str, login: str = "") -> str:
-    """One more channel of a network, of the same organisation."""
+    """One more channel of a network, of the same organization."""
     first = posts.channel(stack, provider)
     identifier = f"lab{secrets.token_hex(11)}"
     stack.change(
@@ -317,7 +317,7 @@ def test_the_bounds_are_told_and_the_list_is_limited(stack: Stack) -> None:
     assert ask(stack, since=40 * DAY).values["failed"] == 30
     assert ask(stack, posts=old).values["failed"] == 12
     channel = posts.channel(stack, "x")
-    assert ask(stack, channels=[channel.id], organisations=[channel.organization]).values["failed"] == 18
+    assert ask(stack, channels=[channel.id], organizations=[channel.organization]).values["failed"] == 18
     assert ask(stack, providers=["tiktok"]).values["failed"] == 0
 
 
@@ -351,10 +351,10 @@ BAD = [
     ({"horizon": 1e18}, "horizon is 1e+18"),
     ({"statement_timeout": 0}, "statement_timeout is 0"),
     ({"limit": -1}, "limit is -1"),
-    ({"channels": []}, "channels is empty"),
+    ({"database_host": "127.0.0.1", "database_port": 1}, "cannot be used"),
     ({"channels": ["nope"]}, "none with the id nope"),
-    ({"organisations": ["nope"]}, "none with the id nope"),
-    ({"posts": [""]}, "posts is empty"),
+    ({"organizations": ["nope"]}, "none with the id nope"),
+    ({"posts": [""]}, "posts has an empty entry"),
     ({"verified_domains": ["http://media.example.org"]}, "neither a domain nor a prefix"),
 ]
 

@@ -30,7 +30,7 @@ class Cascade:
 
 
 def cascades(tallies: Mapping[Key, Tally], channels: Mapping[str, Channel]) -> Tuple[Cascade, ...]:
-    """One for each group of Meta channels with the same login or organisation in which a sign was seen.
+    """One for each group of Meta channels with the same login or organization in which a sign was seen.
 
     `suspects` are channels whose posts would fail now: those explained, and those of the same login as one with a sign.
     """
@@ -60,10 +60,10 @@ def _concerned(tally: Tally) -> bool:
 
 
 def _groups(tallies: Mapping[Key, Tally]) -> List[List[Key]]:
-    """Keys whose channels share a login or an organisation, directly or through others."""
+    """Keys whose channels share a login or an organization, directly or through others."""
     groups: List[Tuple[Set[str], List[Key]]] = []
     for key, tally in tallies.items():
-        names = {f"organisation {tally.channel.organisation}"}
+        names = {f"organization {tally.channel.organization}"}
         if tally.channel.login:
             names.add(f"login {tally.channel.login}")
         touched = [group for group in groups if group[0] & names]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Mapping, Set, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Mapping, Set, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Severity
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.advice import ADVICE, CHECKPOINT
@@ -18,17 +18,23 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.providers.judge im
     component_of,
     worst,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.providers.model import Cause
+from ansible_collections.selfhost.postiz.plugins.module_utils.providers.model import Cause, Share
 
 META = "meta"
 
 
 def causes(
-    failed: Mapping[Key, Tally], foreseen: Mapping[Key, Tally], cascades: Tuple[Cascade, ...]
+    failed: Mapping[Key, Tally],
+    foreseen: Mapping[Key, Tally],
+    cascades: Tuple[Cascade, ...],
+    recovered: FrozenSet[str] = frozenset(),
 ) -> Tuple[Cause, ...]:
-    """What happened before what is foreseen; errors before warnings, and what took most posts first."""
+    """What happened before what is foreseen; errors before warnings, and what took most posts first.
+
+    `recovered` are channels that have published since their cascade's last failure.
+    """
     explained: Set[Key] = {key for cascade in cascades for key in cascade.keys}
-    found = [_cascade(cascade, [failed[key] for key in cascade.keys]) for cascade in cascades]
+    found = [_cascade(cascade, [failed[key] for key in cascade.keys], recovered) for cascade in cascades]
     found += _grouped((tally for key, tally in failed.items() if key not in explained), False)
     found += _grouped(foreseen.values(), True)
     return tuple(
@@ -52,21 +58,29 @@ def _grouped(tallies: Iterable[Tally], predicted: bool) -> List[Cause]:
         component = META if code == CHECKPOINT else component_of(code, tally.channel)
         groups.setdefault((code, component), []).append(tally)
     return [
-        _cause(code, predicted, component, group, f"{ADVICE[code].meaning}. Last: {_latest(group).evidence}")
+        _cause(
+            code,
+            predicted,
+            component,
+            group,
+            f"{ADVICE[code].meaning}. {'For example' if predicted else 'Last'}: {_latest(group).evidence}",
+        )
         for (code, component), group in groups.items()
     ]
 
 
-def _cascade(cascade: Cascade, group: List[Tally]) -> Cause:
+def _cascade(cascade: Cascade, group: List[Tally], recovered: FrozenSet[str]) -> Cause:
     networks = {tally.channel.family for tally in group}
-    channels = len({tally.channel.identifier for tally in group})
+    channels = {tally.channel.identifier for tally in group}
     proof = "Meta itself asks for it" if cascade.proven else "suspected: Meta says that the object behind it is gone"
     # The words of a sign say more than those of an effect.
     signs = [tally for tally in group if tally.rule.code == CHECKPOINT]
     evidence = (
-        f"{ADVICE[CHECKPOINT].meaning} ({proof}). One cause for {channels} channels of {', '.join(sorted(networks))}. "
+        f"{ADVICE[CHECKPOINT].meaning} ({proof}). One cause for {len(channels)} channels of {', '.join(sorted(networks))}. "
         f"Last sign: {_latest(signs).evidence}"
     )
+    if channels & recovered:
+        evidence += f" Of these channels, {len(channels & recovered)} published again since."
     return _cause(CHECKPOINT, False, META, group, evidence)
 
 
@@ -83,6 +97,23 @@ def _cause(code: str, predicted: bool, component: str, group: List[Tally], evide
         component,
         worst(tally.rule.retry for tally in group),
         evidence,
-        tuple(tally.share() for tally in group),
+        _shares(group),
         tuple(examples),
     )
+
+
+def _shares(group: List[Tally]) -> Tuple[Share, ...]:
+    """One for each channel, the most posts first."""
+    by_channel: Dict[str, List[Tally]] = {}
+    for tally in group:
+        by_channel.setdefault(tally.channel.identifier, []).append(tally)
+    shares = [
+        Share(
+            tallies[0].channel,
+            sum(tally.count for tally in tallies),
+            min(tally.first for tally in tallies),
+            max(tally.last for tally in tallies),
+        )
+        for tallies in by_channel.values()
+    ]
+    return tuple(sorted(shares, key=lambda share: -share.count))

@@ -20,7 +20,6 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.providers.model im
     Form,
     Retry,
     Rule,
-    Share,
 )
 
 EXAMPLES = 3
@@ -103,10 +102,6 @@ class Tally:
         self.first, self.last = min(self.first, when), max(self.last, when)
         if len(self.examples) < EXAMPLES:
             self.examples.append(identifier)
-
-    def share(self) -> Share:
-        """What of it goes into a cause."""
-        return Share(self.channel, self.count, self.first, self.last)
 
 
 class Best(Generic[Item]):

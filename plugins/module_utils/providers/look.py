@@ -63,7 +63,7 @@ def look(engine: Engine, request: Request) -> Tuple[Seen, Mapping[str, str]]:
             "correct service.",
         )
     environment = engine.detail(own[0].identifier).environment
-    where = target(environment, containers, engine)
+    where = target(environment, containers, engine, request.database)
     with reading(where, request.statement_seconds) as cursor, observe.told_plainly():
         return _see(cursor, request, environment), environment
 
@@ -71,24 +71,22 @@ def look(engine: Engine, request: Request) -> Tuple[Seen, Mapping[str, str]]:
 def _see(cursor: Any, request: Request, environment: Mapping[str, str]) -> Seen:
     within = observe.bounds(observe.begin(cursor), request.since_seconds, request.horizon_seconds)
     channels = observe.channels(cursor)
-    selected = observe.Selection(_selected(request, channels), request.posts)
+    selected = observe.Selection(_selected(request, channels), request.posts or None)
     failures = Failures(request.listed)
     failures.add(observe.failed(cursor, within, selected), channels)
     found = cascades(failures.tallies, channels)
     suspects = sorted({identifier for item in found for identifier in item.suspects})
     published = observe.published(cursor, within, suspects)
+    recovered = frozenset(
+        name for item in found for name in item.suspects if name in published and published[name] > item.last
+    )
     expected = Expectations(
         unaudited=frozenset(request.unaudited),
         verified_domains=request.verified_domains,
         tiktok_pulls_videos=pulls_videos(environment.get("NEXT_PUBLIC_VERSION", "")),
         guards_addresses=environment.get("DISABLE_SSRF_PROTECTION", "").lower() != "true",
         # A channel that has published since is under no checkpoint any more.
-        checkpointed=frozenset(
-            identifier
-            for item in found
-            for identifier in item.suspects
-            if identifier not in published or published[identifier] <= item.last
-        ),
+        checkpointed=frozenset(suspects) - recovered,
     )
     forecast = Forecast(request.listed)
     if request.horizon_seconds:
@@ -96,7 +94,7 @@ def _see(cursor: Any, request: Request, environment: Mapping[str, str]) -> Seen:
     return Seen(
         within,
         observe.beyond(cursor, within, selected),
-        causes(failures.tallies, forecast.tallies, found),
+        causes(failures.tallies, forecast.tallies, found, recovered),
         failures.count,
         forecast.count,
         _listed(failures, forecast, found, channels),
@@ -112,28 +110,28 @@ def pulls_videos(version: str) -> bool:
 
 def _selected(request: Request, channels: Mapping[str, Channel]) -> Optional[Tuple[str, ...]]:
     """Ids of the channels that are asked for. Raises BadInput for one that does not exist."""
-    if request.channels is None and request.organisations is None and request.providers is None:
+    if not (request.channels or request.organizations or request.providers):
         return None
-    organisations = {item.organisation for item in channels.values()}
+    organizations = {item.organization for item in channels.values()}
     for name, given, known in (
         ("channels", request.channels, set(channels)),
-        ("organisations", request.organisations, organisations),
+        ("organizations", request.organizations, organizations),
     ):
-        unknown = [item for item in given or () if item not in known]
+        unknown = [item for item in given if item not in known]
         if unknown:
             raise BadInput(f"{name}: there is none with the id {', '.join(unknown)}.", f"correct {name}.")
     return tuple(
         item.identifier
         for item in channels.values()
-        if (request.channels is None or item.identifier in request.channels)
-        and (request.organisations is None or item.organisation in request.organisations)
-        and (request.providers is None or {item.provider, item.family} & set(request.providers))
+        if (not request.channels or item.identifier in request.channels)
+        and (not request.organizations or item.organization in request.organizations)
+        and (not request.providers or {item.provider, item.family} & set(request.providers))
     )
 
 
 def _doubts(request: Request, channels: Mapping[str, Channel]) -> List[str]:
     known = {name for item in channels.values() for name in (item.provider, item.family)}
-    wanted = [("providers", name, known) for name in request.providers or ()]
+    wanted = [("providers", name, known) for name in request.providers]
     wanted += [("unaudited_channels", name, known | set(channels)) for name in request.unaudited]
     return [f"{option}: no channel here is {name!r}." for option, name, names in wanted if name not in names]
 

@@ -36,7 +36,7 @@ class Channel:
     """A row of "Integration" without its tokens. `login` is the account that connected it, empty if not known."""
 
     identifier: str
-    organisation: str
+    organization: str
     name: str
     provider: str
     login: str = ""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts import parameters as posts
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import Overrides
 
 WEEK_SECONDS = 7 * 24 * 3600.0
 # Dates of PostgreSQL and Python end somewhere.
@@ -20,34 +22,37 @@ MOST_LISTED = 100000
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 _PREFIX = re.compile(r"https://[^\s/]+/\S*", re.IGNORECASE)
 
+_DATABASE = ("database_host", "database_port", "database_tls_mode", "database_tls_ca_path")
+
 ARGUMENT_SPEC: Dict[str, Any] = {
     "project": {"type": "str", "required": True},
     "service": {"type": "str", "default": "postiz"},
     "since": {"type": "float", "default": WEEK_SECONDS},
     "horizon": {"type": "float", "default": WEEK_SECONDS},
-    "organisations": {"type": "list", "elements": "str"},
-    "channels": {"type": "list", "elements": "str"},
-    "providers": {"type": "list", "elements": "str"},
-    "posts": {"type": "list", "elements": "str"},
+    "organizations": {"type": "list", "elements": "str", "default": []},
+    "channels": {"type": "list", "elements": "str", "default": []},
+    "providers": {"type": "list", "elements": "str", "default": []},
+    "posts": {"type": "list", "elements": "str", "default": []},
     "unaudited_channels": {"type": "list", "elements": "str", "default": []},
     "verified_domains": {"type": "list", "elements": "str"},
-    "statement_timeout": {"type": "float", "default": 30.0},
     "limit": {"type": "int", "default": 100},
+    **{name: posts.COMMON_SPEC[name] for name in (*_DATABASE, "statement_timeout")},
 }
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked; None: no restriction, and for `verified_domains`: not declared."""
+    """What is asked; an empty selection is no restriction, `verified_domains` None is not declared."""
 
     project: str
     service: str
     since_seconds: float
     horizon_seconds: float
-    organisations: Optional[Tuple[str, ...]]
-    channels: Optional[Tuple[str, ...]]
-    providers: Optional[Tuple[str, ...]]
-    posts: Optional[Tuple[str, ...]]
+    database: Overrides
+    organizations: Tuple[str, ...]
+    channels: Tuple[str, ...]
+    providers: Tuple[str, ...]
+    posts: Tuple[str, ...]
     unaudited: Tuple[str, ...]
     verified_domains: Optional[Tuple[str, ...]]
     statement_seconds: float
@@ -64,16 +69,22 @@ def parse(params: Mapping[str, Any]) -> Request:
             )
     if not 0 <= params["limit"] <= MOST_LISTED:
         raise BadInput(f"limit is {params['limit']}.", f"give limit from 0 to {MOST_LISTED}.")
-    posts = _names(params, "posts")
+    wanted = _names(params, "posts")
     return Request(
         project=params["project"],
         service=params["service"],
-        since_seconds=params["since"] if posts is None else LONGEST_SECONDS,
-        horizon_seconds=params["horizon"] if posts is None else LONGEST_SECONDS,
-        organisations=_names(params, "organisations"),
+        since_seconds=LONGEST_SECONDS if wanted else params["since"],
+        horizon_seconds=LONGEST_SECONDS if wanted else params["horizon"],
+        database=Overrides(
+            params["database_host"] or "",
+            params["database_port"] or 0,
+            params["database_tls_mode"] or "",
+            params["database_tls_ca_path"] or "",
+        ),
+        organizations=_names(params, "organizations"),
         channels=_names(params, "channels"),
         providers=_names(params, "providers"),
-        posts=posts,
+        posts=wanted,
         unaudited=tuple(params["unaudited_channels"]),
         verified_domains=_domains(params["verified_domains"]),
         statement_seconds=params["statement_timeout"],
@@ -81,14 +92,10 @@ def parse(params: Mapping[str, Any]) -> Request:
     )
 
 
-def _names(params: Mapping[str, Any], name: str) -> Optional[Tuple[str, ...]]:
-    if params[name] is None:
-        return None
+def _names(params: Mapping[str, Any], name: str) -> Tuple[str, ...]:
     found = tuple(item.strip() for item in params[name])
-    if not found or not all(found):
-        raise BadInput(
-            f"{name} is empty, or has an empty entry, so nothing could match.", f"leave {name} out, or name some."
-        )
+    if not all(found):
+        raise BadInput(f"{name} has an empty entry, which matches nothing.", "leave it out.")
     return found
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.advice import ADVICE, steps_for
@@ -58,7 +58,7 @@ def _finding(cause: Cause) -> Dict[str, Any]:
         "retry": cause.retry.value,
         "channels": sorted({share.channel.identifier for share in cause.shares}),
         "posts": list(cause.examples),
-        "steps": list(steps_for(cause.code, cause.predicted)),
+        "steps": list(steps_for(cause.code, cause.retry, cause.predicted)),
     }
 
 
@@ -70,7 +70,7 @@ def _share(cause: Cause, number: int) -> Dict[str, Any]:
         "channel": share.channel.identifier,
         "channel_name": _name(share.channel.name),
         "provider": share.channel.provider,
-        "organisation": share.channel.organisation,
+        "organization": share.channel.organization,
         "count": share.count,
         "first": iso(share.first),
         "last": iso(share.last),
@@ -103,8 +103,9 @@ def report(seen: Seen, request: Request) -> str:
     ]
     if seen.causes:
         lines += ["", *_table(seen)]
+    told: Dict[Tuple[str, ...], str] = {}
     for cause in seen.causes:
-        lines += ["", *_told(cause)]
+        lines += ["", *_told(cause, told)]
     return "\n".join(lines)
 
 
@@ -129,21 +130,30 @@ def _table(seen: Seen) -> List[str]:
                 str(len({share.channel.identifier for share in cause.shares})),
                 iso(cause.first),
                 iso(cause.last),
-                cause.retry.value,
+                "hold" if cause.predicted else cause.retry.value,
             ]
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 
 
-def _told(cause: Cause) -> List[str]:
+def _told(cause: Cause, told: Dict[Tuple[str, ...], str]) -> List[str]:
+    """`told` remembers the steps that were written already, and under which code."""
     names = [f"{_name(share.channel.name) or share.channel.identifier} ({share.count})" for share in cause.shares]
     more = f" and {len(names) - CHANNELS_TOLD} more" if len(names) > CHANNELS_TOLD else ""
-    kind = "will fail, " if cause.predicted else ""
+    kind = "will fail: " if cause.predicted else ""
     return [
         f"[{cause.code}] {cause.component}: {kind}{cause.evidence}",
         f"  Channels: {', '.join(names[:CHANNELS_TOLD])}{more}. Posts: {', '.join(cause.examples)}"
         f"{' …' if cause.count > len(cause.examples) else ''}",
         f"  Remedy: {ADVICE[cause.code].remedy}",
-        *(f"  {number}. {step}" for number, step in enumerate(steps_for(cause.code, cause.predicted), 1)),
+        *_steps(cause, told),
     ]
+
+
+def _steps(cause: Cause, told: Dict[Tuple[str, ...], str]) -> List[str]:
+    steps = steps_for(cause.code, cause.retry, cause.predicted)
+    if steps in told:
+        return [f"  Steps: those of [{told[steps]}] above."]
+    told[steps] = cause.code
+    return [f"  {number}. {step}" for number, step in enumerate(steps, 1)]

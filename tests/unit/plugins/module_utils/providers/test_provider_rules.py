@@ -22,8 +22,8 @@ NOW = datetime(2026, 11, 24, 12)  # noqa: DTZ001 - UTC without a zone, as in the
 _NUMBERS = count()
 
 
-def channel(name: str, provider: str, organisation: str = "org", login: str = "") -> Channel:
-    return Channel(name, organisation, name.title(), provider, login)
+def channel(name: str, provider: str, organization: str = "org", login: str = "") -> Channel:
+    return Channel(name, organization, name.title(), provider, login)
 
 
 def post(where: str, error: str, minutes: float = 0, live: bool = False, earlier: str = "") -> FailedPost:
@@ -199,7 +199,7 @@ def test_fifty_channels_one_finding() -> None:
 
 
 def test_a_channel_that_waits_under_the_same_login_is_suspected_too() -> None:
-    idle = channel("idle", "facebook", organisation="another", login="owner")
+    idle = channel("idle", "facebook", organization="another", login="owner")
     stranger = channel("stranger", "facebook", login="somebody")
     _found, suspects = judged([post("ig", meta(100, 33))], channel("ig", "instagram", login="owner"), idle, stranger)
     assert suspects == {"ig", "idle"}
@@ -220,7 +220,7 @@ def test_what_began_before_or_has_its_own_reason_is_no_effect() -> None:
     ]
 
 
-def test_another_organisation_and_other_networks_have_their_own_causes() -> None:
+def test_another_organization_and_other_networks_have_their_own_causes() -> None:
     posts = [
         post("ig", meta(100, 33)),
         post("far", "Refresh channel needed", 1),
@@ -237,7 +237,7 @@ def test_another_organisation_and_other_networks_have_their_own_causes() -> None
     }
 
 
-def test_organisations_that_share_a_login_are_one() -> None:
+def test_organizations_that_share_a_login_are_one() -> None:
     posts = [post("a", meta(100, 33)), post("b", meta(100, 33)), post("c", meta(100, 33))]
     found, _suspects = judged(
         posts,

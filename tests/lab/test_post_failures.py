@@ -385,10 +385,11 @@ def test_bad_input(stack: Stack, parameters: dict[str, Any], words: str) -> None
     assert "Traceback" not in result.text
 
 
-def test_an_unknown_network_is_told(stack: Stack) -> None:
+def test_an_unknown_network_or_post_is_told(stack: Stack) -> None:
     result = ask(stack, providers=["tictoc"], unaudited_channels=["tictoc"])
     assert not result.failed
     assert len(result.values["warnings"]) == 2
+    assert "nobody" in ask(stack, posts=["nobody"]).values["warnings"][0]
 
 
 def test_another_release_s_tables(stack: Stack) -> None:

@@ -51,7 +51,8 @@ def parse(text: str) -> ErrorText:
 
 def _activity(failure: Any) -> ErrorText:
     chain = list(_chain(failure))
-    answer, codes = "", frozenset()  # type: Tuple[str, FrozenSet[str]]
+    answer = ""
+    codes: FrozenSet[str] = frozenset()
     for node in chain:
         details = node.get("details")
         first = details[0] if isinstance(details, list) and details else None

@@ -98,7 +98,7 @@ def _see(cursor: Any, request: Request, environment: Mapping[str, str]) -> Seen:
         failures.count,
         forecast.count,
         _listed(failures, forecast, found, channels),
-        tuple(_doubts(request, channels)),
+        (*_doubts(request, channels), *_no_posts(observe.unknown(cursor, request.posts))),
     )
 
 
@@ -134,6 +134,10 @@ def _doubts(request: Request, channels: Mapping[str, Channel]) -> List[str]:
     wanted = [("providers", name, known) for name in request.providers]
     wanted += [("unaudited_channels", name, known | set(channels)) for name in request.unaudited]
     return [f"{option}: no channel here is {name!r}." for option, name, names in wanted if name not in names]
+
+
+def _no_posts(identifiers: Tuple[str, ...]) -> Tuple[str, ...]:
+    return (f"posts: no post here has the id {', '.join(identifiers)}.",) if identifiers else ()
 
 
 def _listed(

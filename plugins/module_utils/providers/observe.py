@@ -83,6 +83,8 @@ WHERE p.state = 'PUBLISHED' AND p."deletedAt" IS NULL AND p."publishDate" >= %(s
 GROUP BY p."integrationId"
 """
 
+_KNOWN = 'SELECT id FROM "Post" WHERE id = ANY(%(posts)s::text[])'
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -186,6 +188,15 @@ def published(cursor: Any, within: Bounds, wanted: Sequence[str]) -> Dict[str, d
         return {}
     cursor.execute(_PUBLISHED, {"since": within.since, "now": within.now, "channels": list(wanted)})
     return dict(cursor.fetchall())
+
+
+def unknown(cursor: Any, posts: Sequence[str]) -> Tuple[str, ...]:
+    """Those of the ids that no post has."""
+    if not posts:
+        return ()
+    cursor.execute(_KNOWN, {"posts": list(posts)})
+    known = {row[0] for row in cursor.fetchall()}
+    return tuple(identifier for identifier in posts if identifier not in known)
 
 
 def _values(within: Bounds, selected: Selection) -> Dict[str, Any]:

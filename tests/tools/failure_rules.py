@@ -37,7 +37,7 @@ def _signs(rule: Rule) -> str:
     if rule in special:
         return special[rule]
     found = [f"`{code}`" for code in sorted(rule.codes)]
-    found += [f"“{text}”" for text in dict.fromkeys((*rule.starts, *rule.words)) if text not in rule.codes]
+    found += [f'"{text}"' for text in dict.fromkeys((*rule.starts, *rule.words)) if text not in rule.codes]
     found += [f"failure of type `{kind}`" for kind in sorted(rule.kinds)]
     if rule.timeout:
         found.append("an activity that passed its limit of time")

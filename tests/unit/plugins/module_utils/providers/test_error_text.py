@@ -142,12 +142,7 @@ JSON = st.recursive(
 )
 
 
-@given(
-    st.text(max_size=3000)
-    | JSON.map(json.dumps)
-    | JSON.map(lambda value: failure(value))
-    | JSON.map(lambda v: json.dumps(v)[:-3])
-)
+@given(st.text(max_size=3000) | JSON.map(json.dumps) | JSON.map(failure) | JSON.map(lambda v: json.dumps(v)[:-3]))
 def test_anything_at_all_is_read_and_bounded(text: str) -> None:
     found = parse(text)
     assert len(found.message) <= LONGEST_MESSAGE

@@ -18,7 +18,8 @@ from modules import Result
 
 MODULE = "post_failures_info"
 NETWORKS = ("x", "tiktok", "instagram", "facebook")
-FAIL_SECONDS = 30
+FAIL_SECONDS = 60
+ATTEMPTS = 5
 DAY = 86400.0
 EAA = "EAAB" + "w" * 60 + "7"
 ACT = "act.planted1234567890token!4521.e1"
@@ -82,11 +83,21 @@ def ask(stack: Stack, **parameters: Any) -> Result:
 
 
 def fail(stack: Stack, provider: str, **told: object) -> str:
-    """A post that its network refuses; its row in ERROR."""
-    social.behave(provider, **told)
-    post = posts.schedule(stack, 0, provider)
-    wait_for(f"{post} in ERROR", lambda: posts.read(stack, post).state == "ERROR", FAIL_SECONDS, 0.3)
-    return post
+    """A post that its network refuses; its row in ERROR.
+
+    The social network is one for all stacks of this machine: another one's tests may make every channel well again.
+    """
+    for _ in range(ATTEMPTS):
+        if told:
+            social.behave(provider, **told)
+        post = posts.schedule(stack, 0, provider)
+        wait_for(f"the end of {post}", lambda post=post: posts.read(stack, post).state != "QUEUE", FAIL_SECONDS, 0.3)
+        if posts.read(stack, post).state == "ERROR":
+            return post
+        if not told or provider in social.request("GET", "/behaviour"):
+            break
+        stack.change('UPDATE "Post" SET "deletedAt" = now() AT TIME ZONE \'utc\' WHERE id = %s', post)
+    raise AssertionError(f"{post} was published on {provider}, which was told {told}")
 
 
 def usable(stack: Stack) -> None:

@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 import worker
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import changes
 from labkit import posts, social
+from labkit.errors import LabError
 from labkit.faults import repair
 from labkit.paths import COLLECTIONS
 from labkit.stack import Stack
@@ -63,7 +65,8 @@ def calm(stack: Stack, temporal: Temporal) -> None:
         "workflow", "list", "--query", 'WorkflowId STARTS_WITH "post_" AND ExecutionStatus="Running"'
     )
     for entry in running or ():
-        temporal.terminate(entry["execution"]["workflowId"])
+        with suppress(LabError):  # it may have ended since it was listed
+            temporal.terminate(entry["execution"]["workflowId"])
     stack.change('UPDATE "Post" SET "deletedAt" = now() AT TIME ZONE \'utc\' WHERE "deletedAt" IS NULL')
     stack.change('UPDATE "Integration" SET disabled = false, "refreshNeeded" = false, "inBetweenSteps" = false')
 
@@ -484,7 +487,7 @@ def test_a_backlog_goes_out_at_a_rate(stack: Stack, undo: str) -> None:
     for name, ids in due.items():
         moments = sorted(posts.published_at(post) for post in ids)
         gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(moments)]
-        assert min(gaps) > spacing * 0.75, (name, gaps)
+        assert min(gaps) > spacing / 2, (name, gaps)
     assert {posts.read(stack, post).state for post in drafts} == {"DRAFT"}
 
 
@@ -596,7 +599,7 @@ def test_through_the_command_line_client(stack: Stack, temporal: Temporal, undo:
     # By its number the frontend is no service of the project, so only the client's container is asked.
     where = {"address": f"{stack.address('temporal')}:7233"}
     assert classes(look(stack, **where)) == {lost: "no-workflow", moved: "workflow-running-overdue"}
-    done = act(stack, undo, actions={"workflow-running-overdue": "reschedule"}, **where)
+    done = act(stack, undo, actions={"workflow-running-overdue": "reschedule"}, spacing=2, **where)
     assert done.values["planned"] == 2, done.values["report"]
     for post in (lost, moved):
         ended(stack, post, "PUBLISHED")

@@ -109,6 +109,13 @@ files_differ:
   type: bool
   returned: success
   sample: false
+services_differ:
+  description:
+    - Whether Compose would find anything to do; V(true) if O(compose) differs, or if that cannot be told.
+    - It would not if each service has one running container whose configuration has the hash that Compose itself computes.
+  type: bool
+  returned: success
+  sample: false
 missing_images:
   description: Images that are not on the host yet.
   type: list

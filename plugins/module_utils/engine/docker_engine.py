@@ -215,6 +215,7 @@ def _container(entry: Mapping[str, Any]) -> Container:
             Mount(mount.get("Type", ""), mount.get("Name", ""), mount.get("Destination", ""))
             for mount in entry.get("Mounts") or []
         ),
+        image_identifier=entry.get("ImageID", ""),
     )
 
 

@@ -63,6 +63,7 @@ class Container:
     labels: Mapping[str, str]
     ports: Tuple[PublishedPort, ...]
     mounts: Tuple[Mount, ...]
+    image_identifier: str = ""
 
     @property
     def project(self) -> str:

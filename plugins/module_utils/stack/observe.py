@@ -61,6 +61,7 @@ def _engine_state(engine: Engine, wanted: PreflightParameters) -> EngineState:
         postiz_image=found.get(wanted.stack.postiz_image),
         missing_images=missing,
         pull_obstacles={name: obstacle for name, obstacle in obstacles.items() if obstacle},
+        image_identifiers=frozenset(image.identifier for image in found.values() if image is not None),
     )
 
 

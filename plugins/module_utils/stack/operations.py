@@ -15,7 +15,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engi
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine, ImageConfig
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Severity, errors_of, sentence
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack import layout, transaction
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack import drift, host, layout, transaction
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.database import HAS_PSYCOPG2
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.observe import observe
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters
@@ -59,11 +59,13 @@ def preflight(wanted: PreflightParameters, check_mode: bool) -> Outcome:
     stopping = errors_of(findings)
     if stopping:
         raise Refused(stopping)
+    files_differ = _files_differ(wanted, seen)
     return Outcome(
         False,
         {
             **_payload((), seen.engine, tuple(finding.as_dict() for finding in findings)),
-            "files_differ": _files_differ(wanted, seen),
+            "files_differ": files_differ,
+            "services_differ": files_differ or _services_differ(wanted, seen),
         },
         warnings=tuple(sentence(finding) for finding in findings),
     )
@@ -81,6 +83,7 @@ def _payload(
     return {
         "missing_libraries": list(libraries),
         "files_differ": True,
+        "services_differ": True,
         "missing_images": list(engine.missing_images) if engine else [],
         "findings": list(findings),
         "postiz_image": None
@@ -98,6 +101,15 @@ def _files_differ(wanted: PreflightParameters, seen: HostSnapshot) -> bool:
     wished = layout.LayoutParameters(wanted.stack, wanted.compose, wanted.dynamic_config, wanted.boot_guard_files)
     files = layout.wanted_files(wished, read_kept(directory), seen.secrets, image)
     return bool(transaction.changes(directory, files)) or transaction.interrupted(directory)
+
+
+def _services_differ(wanted: PreflightParameters, seen: HostSnapshot) -> bool:
+    if seen.engine is None:
+        return True
+    stack = wanted.stack
+    present = [item for item in seen.engine.containers if item.project == stack.project and not item.one_off]
+    hashes = drift.parse_hashes(host.compose_hashes(stack.project, stack.directory))
+    return drift.services_differ(hashes, present, seen.engine.image_identifiers)
 
 
 def configure(wanted: layout.LayoutParameters, image: Optional[ImageConfig], check_mode: bool) -> Outcome:

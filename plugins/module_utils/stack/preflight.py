@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterator, Mapping, Optional, Tuple
+from typing import FrozenSet, Iterator, Mapping, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
     Container,
@@ -47,6 +47,7 @@ class EngineState:
     postiz_image: Optional[ImageConfig]
     missing_images: Tuple[str, ...]
     pull_obstacles: Mapping[str, str]
+    image_identifiers: FrozenSet[str] = frozenset()
 
 
 @dataclass(frozen=True)

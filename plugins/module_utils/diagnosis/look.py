@@ -22,11 +22,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model im
     Request,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
-    EnginePermissionDenied,
-    EngineUnreachable,
-    LibraryMissing,
-)
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway, LibraryMissing
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict, error, warning
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import worst
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import endpoints
@@ -51,13 +47,16 @@ Connect = Callable[[], Engine]
 
 
 def look(connect: Connect, request: Request, clock: Clock, container_seconds: float) -> Tuple[Layer, ...]:
-    """All layers, in their order. Raises BadInput, and EngineFailed for an engine that answers with an error."""
+    """All layers, in their order. Raises BadInput."""
     try:
-        engine = connect()
-    except (EngineUnreachable, EnginePermissionDenied) as problem:
-        code = "engine-unreachable" if isinstance(problem, EngineUnreachable) else "engine-permission-denied"
-        finding = error(code, ENGINE, problem.message, problem.remedy)
+        return _look(connect, request, clock, container_seconds)
+    except EngineAway as problem:
+        finding = error(problem.finding_code, ENGINE, problem.message, problem.remedy)
         return _complete([Layer(ENGINE, Verdict.UNKNOWN, (finding,), problem.message)])
+
+
+def _look(connect: Connect, request: Request, clock: Clock, container_seconds: float) -> Tuple[Layer, ...]:
+    engine = connect()
     found = [Layer(ENGINE, Verdict.HEALTHY, (), "answers")]
     containers, outcome = _containers(connect, engine, request, clock, container_seconds)
     found.append(containers)

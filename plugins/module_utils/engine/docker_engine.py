@@ -48,13 +48,15 @@ except ImportError:
 else:
     DOCKER_IMPORT_ERROR = None
 
+# Engine 20.10: the oldest that the collection is tested with.
+OLDEST_API = (1, 41)
 # A loaded host may take long to list its containers.
 TIMEOUT_SECONDS = 60
 # Of a stream on which nothing may happen for long; every wait of this collection is shorter.
 _EVENTS_TIMEOUT_SECONDS = 7 * 24 * 3600
 
 
-def connect(timeout_seconds: float = TIMEOUT_SECONDS, oldest_api: Tuple[int, int] = (0, 0)) -> Engine:
+def connect(timeout_seconds: float = TIMEOUT_SECONDS, oldest_api: Tuple[int, int] = OLDEST_API) -> Engine:
     """Connect to the engine that DOCKER_HOST names, or to the local socket.
 
     `timeout_seconds` is the limit of every later call, too. Raises LibraryMissing, EnginePermissionDenied,
@@ -83,7 +85,7 @@ def connect(timeout_seconds: float = TIMEOUT_SECONDS, oldest_api: Tuple[int, int
         ) from problem
     if tuple(int(part) for part in client.api_version.split(".")) < oldest_api:
         wanted = ".".join(str(part) for part in oldest_api)
-        text = f"The engine at {address} speaks API {client.api_version}, and {wanted} is the oldest that works."
+        text = f"The engine at {address} speaks API {client.api_version}, and {wanted} (Docker 20.10) is the oldest that works."
         raise EngineTooOld(text, "upgrade the Docker Engine.")
     return DockerEngine(client)
 

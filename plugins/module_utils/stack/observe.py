@@ -10,7 +10,7 @@ from typing import Dict, Iterator, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EnginePermissionDenied, EngineUnreachable
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import host
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters, WantedPort
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import EngineState, HostSnapshot
@@ -32,7 +32,7 @@ def observe(wanted: PreflightParameters) -> HostSnapshot:
     secrets = from_files(wanted.stack, kept)
     try:
         engine = connect()
-    except (EngineUnreachable, EnginePermissionDenied) as caught:
+    except EngineAway as caught:
         problem = caught
     else:
         state = _engine_state(engine, wanted)

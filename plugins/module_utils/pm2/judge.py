@@ -113,7 +113,9 @@ def _out_of_memory(snapshot: Snapshot, found: Tuple[Finding, ...]) -> Tuple[Find
         f"the kernel killed {snapshot.oom_kills} of its processes for lack of memory since the container's start; "
         "PM2 starts an app again, below the same limit."
     )
-    remedy = "give the container or its host more memory, or run fewer workers (EXCLUDE_QUEUE), then restart the container."
+    remedy = (
+        "give the container or its host more memory, or run fewer workers (EXCLUDE_QUEUE), then restart the container."
+    )
     return (make("oom-killed", snapshot.container, evidence, remedy),)
 
 

@@ -123,9 +123,9 @@ missing_images:
   returned: success
   sample: [redis:7.2]
 postiz_image:
-  description: What the image of the service C(postiz) starts by itself; none if the image is not on the host.
+  description: What the image of the service C(postiz) starts by itself.
   type: dict
-  returned: success
+  returned: success, if the image is on the host
   contains:
     entrypoint:
       description: Entrypoint of the image.

@@ -116,7 +116,7 @@ def remote() -> Iterator[str]:
 
 def test_a_remote_engine_gives_the_same(stack: Stack, remote: str) -> None:
     given = {"project": stack.project, "timeout": 0, "fail_on_unhealthy": False, "settle_seconds": 0}
-    inside = modules.run("pm2_health", environment={"DOCKER_HOST": remote}, **given)
+    inside = modules.run("pm2_health", {"DOCKER_HOST": remote}, **given)
     outside = look(stack)
     assert inside.values["containers"][0]["probe"] == "exec"
     assert outside.values["containers"][0]["probe"] == "host"

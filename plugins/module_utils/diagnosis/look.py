@@ -35,6 +35,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.judge import j
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import DatabaseFailed, reading, target
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.overdue import count
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal import gate as temporal_gate
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Trouble
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import judge as judge_temporal
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import verdict as temporal_verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import observe
@@ -167,7 +168,8 @@ def _temporal(engine: Engine, request: Request, clock: Clock) -> Layer:
         f"{item['name']}: {item['workflow_pollers']} workflow, {item['activity_pollers']} activity"
         for item in told.details["queues"]
     ]
-    text = f"living pollers on {'; '.join(pollers)}; sweeper {told.details['sweeper'] or 'missing'}"
+    none = "missing" if snapshot.sweeper.trouble is Trouble.NOT_FOUND else "not told"
+    text = f"living pollers on {'; '.join(pollers)}; sweeper {told.details['sweeper'] or none}"
     return Layer(TEMPORAL, temporal_verdict(findings), findings, text, True, "", told.details)
 
 

@@ -55,11 +55,15 @@ def chains(troubles: Tuple[Trouble, ...], dependencies: Mapping[str, Tuple[str, 
 
 
 def first_cause(found: Tuple[Chain, ...]) -> str:
-    """The longest way down to the cause that explains most, as a sentence; empty without any trouble."""
+    """The longest way down to the cause that explains most, as a sentence; empty without any trouble.
+
+    It does not begin with what time may mend, which reads as if that were the trouble.
+    """
     if not found:
         return ""
     cause = found[0].first_cause
-    return max((chain for chain in found if chain.first_cause == cause), key=lambda chain: len(chain.links)).sentence
+    blaming = [chain for chain in found if chain.first_cause == cause and chain.links[0].code not in PASSING]
+    return max(blaming or [found[0]], key=lambda chain: len(chain.links)).sentence
 
 
 def _walk(

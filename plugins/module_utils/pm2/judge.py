@@ -34,7 +34,7 @@ PROXY = "nginx"
 # Measured on the real application: a start that hung for good stood at about 81 MB.
 HUNG_BYTES = 120_000_000
 _FEW_LINES = 2
-_AFTER_A_KILL = ("app-crash-loop", "app-not-online", "not-listening")
+_AFTER_A_KILL = ("app-crash-loop", "app-not-online", "hung-at-start", "not-listening")
 
 
 @dataclass(frozen=True)

@@ -80,15 +80,14 @@ def _payload(
     libraries: Tuple[str, ...], engine: Optional[EngineState], findings: Tuple[Dict[str, str], ...]
 ) -> Dict[str, Any]:
     image = engine.postiz_image if engine else None
+    start = {} if image is None else {"entrypoint": list(image.entrypoint), "command": list(image.command)}
     return {
+        **({"postiz_image": start} if start else {}),
         "missing_libraries": list(libraries),
         "files_differ": True,
         "services_differ": True,
         "missing_images": list(engine.missing_images) if engine else [],
         "findings": list(findings),
-        "postiz_image": None
-        if image is None
-        else {"entrypoint": list(image.entrypoint), "command": list(image.command)},
     }
 
 

@@ -92,7 +92,7 @@ _PATTERNS: Tuple[Tuple[Trouble, re.Pattern[str]], ...] = (
             re.IGNORECASE,
         ),
     ),
-    (Trouble.DEADLINE, re.compile(r"deadline exceeded|i/o timeout|timed out", re.IGNORECASE)),
+    (Trouble.DEADLINE, re.compile(r"deadline exceeded|i/o timeout|timed out|program interrupted", re.IGNORECASE)),
 )
 _MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
 _TIMED_OUT = (124, 137, 143)

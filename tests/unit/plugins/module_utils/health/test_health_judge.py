@@ -187,6 +187,13 @@ def test_the_deepest_cause_is_named_and_comes_first() -> None:
     assert found[-1].sentence == "postiz was never started, because temporal is unhealthy, because es ended"
 
 
+def test_the_sentence_does_not_begin_with_what_time_may_mend() -> None:
+    passing = Trouble("flapping", "postiz", "", "is healthy again for 9 s only")
+    found = causes.chains((passing, trouble("db", "ended")), {"postiz": ("db",)})
+    assert causes.first_cause(found) == "db ended"
+    assert causes.first_cause(causes.chains((passing,), {})) == "postiz is healthy again for 9 s only"
+
+
 def test_a_circle_ends() -> None:
     found = causes.chains((trouble("a"), trouble("b")), {"a": ("b",), "b": ("a",)})
     assert {chain.first_cause.service for chain in found} == {"a", "b"}

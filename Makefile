@@ -95,7 +95,8 @@ fidelity: environment-dev ## The facts that the collection relies on, checked on
 
 gates: environment-dev ## The health gates under each fault, on the lab
 	tests/lab/lab images
-	pytest -q tests/lab/test_compose_health.py tests/lab/test_pm2_health.py tests/lab/test_stack_health.py
+	pytest -q tests/lab/test_preflight.py tests/lab/test_compose_health.py tests/lab/test_pm2_health.py \
+		tests/lab/test_stack_health.py tests/lab/test_faults.py
 
 engine-restart: environment-dev ## Restart this machine's engine, and every container on it, to prove the boot guard
 	pytest -q -s tests/lab/test_engine_restart.py

@@ -19,7 +19,7 @@ import modules
 import pytest
 from contract import disagreements
 from labkit import compose, engine, images
-from labkit.paths import LABEL
+from labkit.paths import MADE
 from modules import Result, Running
 
 BASE = "postiz-lab/base:bookworm"
@@ -35,7 +35,7 @@ def service(script: str = FOREVER, check: str = "", **more: Any) -> dict[str, An
     found: dict[str, Any] = {
         "image": BASE,
         "command": ["sh", "-c", script],
-        "labels": {LABEL: "true"},
+        "labels": MADE,
         "environment": {"API_TOKEN": PLANTED},
         "stop_grace_period": "1s",
         "restart": "unless-stopped",
@@ -246,7 +246,7 @@ BREAKAGES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str, str]] = {
         "read its health checks",
     ),
     "image missing": (
-        {"web": service(check="true"), "worker": {"image": "postiz-lab/no-such-image:1", "labels": {LABEL: "true"}}},
+        {"web": service(check="true"), "worker": {"image": "postiz-lab/no-such-image:1", "labels": MADE}},
         {"project_src": ".", "services": {"web": "ignored"}},
         "image-missing",
         "its image postiz-lab/no-such-image:1 is not on this host",

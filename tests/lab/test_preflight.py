@@ -18,7 +18,7 @@ import modules
 import pytest
 from contract import disagreements
 from labkit import engine, social
-from labkit.paths import INVENTORY, LABEL, REPOSITORY
+from labkit.paths import INVENTORY, MADE, REPOSITORY
 from modules import Result
 
 PROJECT = "postiz-preflight"
@@ -236,7 +236,7 @@ def test_compose(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, scrip
 def old_volume() -> Iterator[None]:
     """Data of a stack of this name, of which nothing else is left."""
     client = engine.ensure()
-    labels = {LABEL: "true", "com.docker.compose.project": PROJECT}
+    labels = {**MADE, "com.docker.compose.project": PROJECT}
     volume = client.volumes.create(f"{PROJECT}_postgres-volume", labels=labels)
     yield
     volume.remove()

@@ -137,7 +137,7 @@ def test_a_kill_for_lack_of_memory_is_a_warning_and_the_cause_of_an_app_that_sta
     assert [(item.code, item.severity.value) for item in survived.findings] == [("oom-killed", "warning")]
     assert survived.verdict is Verdict.HEALTHY
     away = judge(replace(without(SOUND, 3002), oom_kills=1), SETTINGS)
-    assert [item.code for item in away.findings][0] == "oom-killed"
+    assert away.findings[0].code == "oom-killed"
     assert away.verdict is Verdict.UNHEALTHY
     assert "1 of its processes" in away.findings[0].evidence
 

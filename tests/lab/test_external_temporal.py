@@ -143,8 +143,9 @@ def test_the_gate_asks_through_tls_with_the_key(stack: Stack) -> None:
 def test_the_gate_says_what_is_refused(stack: Stack, parameters: dict[str, Any], words: str) -> None:
     result = ask(stack, **parameters)
     print(result.values["report"])
-    assert result.codes == ["temporal-unreachable"]
-    assert words in result.finding("temporal-unreachable")["evidence"]
+    assert result.codes == ["temporal-refused"]
+    assert words in result.finding("temporal-refused")["evidence"]
+    assert "api_key_path" in result.values["report"].splitlines()[-1]
     assert KEY not in result.text
 
 

@@ -27,8 +27,8 @@ from labkit.waiting import wait_for
 
 PROJECT = "postiz-role"
 VARIABLES: dict[str, object] = {
-    "stack_port": 4141,
-    "stack_temporal_ui_port": 8141,
+    "stack_port": 4151,
+    "stack_temporal_ui_port": 8151,
     "stack_visibility": "postgresql",
 }
 PLANTED = "planted-role-secret-90d2"

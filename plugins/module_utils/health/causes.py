@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, List, Mapping, Set, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Trouble
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import Trouble
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import Snapshot
 
 # What time may mend by itself explains nothing as long as something else is broken.

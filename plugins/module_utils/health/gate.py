@@ -18,7 +18,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health import repo
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import Chain, chains, first_cause, graph
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.endpoints import Answer
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.evidence import Evidence, as_dict, collect
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import Judgement
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import ContainerState, Http, Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.observe import declared_services
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.wait import Gate, Outcome

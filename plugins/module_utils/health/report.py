@@ -14,7 +14,11 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Fi
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import last_line, line
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import Chain
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.evidence import Evidence
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement, ServiceJudgement, Trouble
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import (
+    Judgement,
+    ServiceJudgement,
+    Trouble,
+)
 
 _REMEDIES: Mapping[str, str] = {
     "crash-loop": "read its log, repair the cause; the engine keeps trying until then.",

@@ -10,7 +10,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import causes, expect
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Trouble, judge, recovered_at
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import judge, recovered_at
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import Trouble
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import (
     ContainerState,
     Declared,

@@ -15,7 +15,11 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health.evidence im
     collect,
     telling_lines,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement, ServiceJudgement, Trouble
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import (
+    Judgement,
+    ServiceJudgement,
+    Trouble,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import ContainerState, Expectation
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import PLACEHOLDER, Redactor
 from fake_engine import FakeEngine

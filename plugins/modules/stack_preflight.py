@@ -116,6 +116,12 @@ services_differ:
   type: bool
   returned: success
   sample: false
+half_made:
+  description: Names of containers of the stack that never ran, as a killed Compose leaves them; they may lack networks.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 missing_images:
   description: Images that are not on the host yet.
   type: list

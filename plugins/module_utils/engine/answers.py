@@ -32,6 +32,7 @@ def container(entry: Mapping[str, Any]) -> Container:
             for mount in entry.get("Mounts") or []
         ),
         image_identifier=entry.get("ImageID", ""),
+        networks=tuple((entry.get("NetworkSettings") or {}).get("Networks") or ()),
     )
 
 

@@ -64,6 +64,7 @@ class Container:
     ports: Tuple[PublishedPort, ...]
     mounts: Tuple[Mount, ...]
     image_identifier: str = ""
+    networks: Tuple[str, ...] = ()
 
     @property
     def project(self) -> str:

@@ -5,12 +5,12 @@
 """Whether Compose would find anything to do. Pure.
 
 Starting Compose to learn that it has nothing to do is most of the time of a run that changes nothing; what it compares
-is known: its own hash of each service, the image, and whether the container runs.
+is known: its own hash of each service, the image, its networks, and whether it runs.
 """
 
 from __future__ import annotations
 
-from typing import FrozenSet, Mapping, Sequence
+from typing import Any, Dict, FrozenSet, Mapping, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container
 
@@ -23,7 +23,31 @@ def parse_hashes(text: str) -> Mapping[str, str]:
     return {pair[0]: pair[1] for pair in words if len(pair) == 2}
 
 
-def services_differ(hashes: Mapping[str, str], containers: Sequence[Container], images: FrozenSet[str]) -> bool:
+def expected_networks(compose: Any, project: str) -> Dict[str, FrozenSet[str]]:
+    """Names of the engine's networks by service, out of a parsed compose file."""
+    declared = compose.get("networks") or {}
+
+    def name(network: str) -> str:
+        return str((declared.get(network) or {}).get("name") or f"{project}_{network}")
+
+    services = compose.get("services") or {}
+    return {key: frozenset(name(item) for item in entry.get("networks") or ()) for key, entry in services.items()}
+
+
+def half_made(containers: Sequence[Container]) -> Tuple[Container, ...]:
+    """Containers that never ran. Where Compose was killed, they may lack networks, and Compose starts them as they are.
+
+    Compose compares the networks of running containers only. These hold no data yet, so it may make them anew.
+    """
+    return tuple(container for container in containers if container.state == "created")
+
+
+def services_differ(
+    hashes: Mapping[str, str],
+    containers: Sequence[Container],
+    images: FrozenSet[str],
+    networks: Mapping[str, FrozenSet[str]],
+) -> bool:
     """True unless each service of the compose file has one running container, made from exactly what the file says.
 
     `containers` are those of the project, `images` the identifiers that the wanted images have now: a container of the
@@ -35,5 +59,6 @@ def services_differ(hashes: Mapping[str, str], containers: Sequence[Container], 
         container.state != "running"
         or container.labels.get(LABEL_CONFIG_HASH) != hashes[container.service]
         or container.image_identifier not in images
+        or not networks.get(container.service, frozenset()) <= set(container.networks)
         for container in containers
     )

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import DOCKER_IMPORT_ERROR, connect
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine, ImageConfig
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine, ImageConfig
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Severity, errors_of, sentence
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack import drift, host, layout, transaction
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack import drift, host, layout, rules, transaction
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.database import HAS_PSYCOPG2
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.observe import observe
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters
@@ -66,6 +66,7 @@ def preflight(wanted: PreflightParameters, check_mode: bool) -> Outcome:
             **_payload((), seen.engine, tuple(finding.as_dict() for finding in findings)),
             "files_differ": files_differ,
             "services_differ": files_differ or _services_differ(wanted, seen),
+            "half_made": _half_made(seen, wanted.stack.project),
         },
         warnings=tuple(sentence(finding) for finding in findings),
     )
@@ -86,6 +87,7 @@ def _payload(
         "missing_libraries": list(libraries),
         "files_differ": True,
         "services_differ": True,
+        "half_made": [],
         "missing_images": list(engine.missing_images) if engine else [],
         "findings": list(findings),
     }
@@ -102,13 +104,23 @@ def _files_differ(wanted: PreflightParameters, seen: HostSnapshot) -> bool:
     return bool(transaction.changes(directory, files)) or transaction.interrupted(directory)
 
 
+def _half_made(seen: HostSnapshot, project: str) -> List[str]:
+    return [] if seen.engine is None else [item.name for item in drift.half_made(_present(seen.engine, project))]
+
+
+def _present(engine: EngineState, project: str) -> List[Container]:
+    return [item for item in engine.containers if item.project == project and not item.one_off]
+
+
 def _services_differ(wanted: PreflightParameters, seen: HostSnapshot) -> bool:
     if seen.engine is None:
         return True
     stack = wanted.stack
-    present = [item for item in seen.engine.containers if item.project == stack.project and not item.one_off]
+    present = _present(seen.engine, stack.project)
     hashes = drift.parse_hashes(host.compose_hashes(stack.project, stack.directory))
-    return drift.services_differ(hashes, present, seen.engine.image_identifiers)
+    text = layout.compose_text(wanted.compose or "", seen.engine.postiz_image)
+    networks = drift.expected_networks(rules.parsed(text), stack.project)
+    return drift.services_differ(hashes, present, seen.engine.image_identifiers, networks)
 
 
 def configure(wanted: layout.LayoutParameters, image: Optional[ImageConfig], check_mode: bool) -> Outcome:

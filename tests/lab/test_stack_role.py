@@ -23,6 +23,7 @@ from labkit import posts, provision, social
 from labkit.faults import repair
 from labkit.paths import INVENTORY, MADE, REPOSITORY
 from labkit.stack import PROJECT_LABEL, SERVICE_LABEL, Stack
+from labkit.temporal import Temporal
 from labkit.waiting import wait_for
 
 PROJECT = "postiz-role"
@@ -180,7 +181,8 @@ def test_a_restart_that_would_lose_data_is_refused(stack: Stack) -> None:
 
 
 def test_the_controlled_restart_brings_everything_down_and_up_in_order(stack: Stack) -> None:
-    volumes = {item.name: item.attrs["CreatedAt"] for item in stack.client.volumes.list(filters={"name": PROJECT})}
+    post = posts.schedule(stack, 3600)
+    wait_for("its workflow", lambda: Temporal(stack).status(f"post_{post}") == "RUNNING", 10)
     before = {service: item.attrs["State"]["StartedAt"] for service, item in stack.containers().items()}
     text = Play("restart", stack, stack_jwt_secret=PLANTED).end()
     assert "is healthy: work flows" in text
@@ -188,7 +190,8 @@ def test_the_controlled_restart_brings_everything_down_and_up_in_order(stack: St
     assert set(after) == set(before)
     assert all(after[service] > before[service] for service in before)
     assert after["temporal-postgresql"] < after["temporal"] < after["postiz"]
-    assert {i.name: i.attrs["CreatedAt"] for i in stack.client.volumes.list(filters={"name": PROJECT})} == volumes
+    assert posts.read(stack, post).state == "QUEUE", "both databases are what they were"
+    assert Temporal(stack).status(f"post_{post}") == "RUNNING"
     repair.wait_works(stack)
 
 

@@ -97,7 +97,8 @@ fidelity: environment-dev ## The facts that the collection relies on, checked on
 
 gates: environment-dev ## The health gates under each fault, on the lab
 	tests/lab/lab images
-	pytest -q tests/lab/test_compose_health.py tests/lab/test_pm2_health.py tests/lab/test_stack_health.py
+	pytest -q tests/lab/test_preflight.py tests/lab/test_compose_health.py tests/lab/test_pm2_health.py \
+		tests/lab/test_stack_health.py tests/lab/test_faults.py
 
 failures: environment-dev ## Advice on failed posts, with the lab's social network, on the lab
 	tests/lab/lab images

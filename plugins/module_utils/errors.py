@@ -35,24 +35,38 @@ class LibraryMissing(StackError):
         self.trace = trace
 
 
-class EngineUnreachable(StackError):
+class EngineAway(StackError):
+    """Nothing can be learned from the engine; `finding_code` is the code of the finding that tells so."""
+
+    finding_code = "engine-unreachable"
+
+
+class EngineUnreachable(EngineAway):
     """No Docker Engine answers."""
 
 
-class EngineTooOld(EngineUnreachable):
+class EngineTooOld(EngineAway):
     """A Docker Engine is there, and older than what its users need."""
 
+    finding_code = "engine-too-old"
 
-class EnginePermissionDenied(StackError):
+
+class EnginePermissionDenied(EngineAway):
     """A Docker Engine is there, and this user may not talk to it."""
 
+    finding_code = "engine-permission-denied"
 
-class EngineFailed(StackError):
+
+class EngineFailed(EngineAway):
     """The engine answered with an error."""
 
 
-class EngineLost(StackError):
+class EngineLost(EngineAway):
     """The connection to the engine broke."""
+
+
+# A restart of the engine mends these; nothing but a person mends the others.
+PASSING_ENGINE_PROBLEMS = (EngineUnreachable, EngineFailed, EngineLost)
 
 
 class ContainerGone(EngineFailed):

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, Tuple
+from typing import Any, Dict, Iterable, List, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import NotHealthy
-from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway, NotHealthy
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict, error, errors_of
 
 _ORDER = (Verdict.HEALTHY, Verdict.SETTLING, Verdict.UNKNOWN, Verdict.UNHEALTHY)
 
@@ -39,6 +39,24 @@ class GateResult:
             "findings": [finding.as_dict() for finding in self.findings],
             "report": self.report,
         }
+
+
+def line(finding: Finding) -> str:
+    """One finding in a report."""
+    return f"[{finding.code}] {finding.component}: {finding.evidence} Remedy: {finding.remedy}"
+
+
+def last_line(findings: Iterable[Finding]) -> List[str]:
+    """What a report ends with, where a terminal stops scrolling: the remedy of the first cause."""
+    errors = errors_of(findings)
+    return ["", f"Do next: {errors[0].remedy}"] if errors else []
+
+
+def engine_away(problem: EngineAway, what: str, details: Dict[str, Any]) -> GateResult:
+    """The result when the engine cannot be asked; `what` fits "whether … cannot be told"."""
+    finding = error(problem.finding_code, "engine", problem.message, problem.remedy)
+    report = [f"Whether {what} cannot be told.", f"First cause: {problem.message}", "", line(finding)]
+    return GateResult(Verdict.UNKNOWN, (finding,), "\n".join([*report, *last_line((finding,))]), details)
 
 
 def outcome(result: GateResult, fail_on_unhealthy: bool) -> Outcome:

@@ -153,6 +153,10 @@ containers:
       description: Whether PM2's daemon answers - V(ok), V(missing), V(dead) or V(failed).
       type: str
       sample: ok
+    oom_kills:
+      description: Processes of the container that the kernel killed for lack of memory since its start.
+      type: int
+      sample: 0
     apps:
       description: The apps that PM2 knows, of those asked for.
       type: list
@@ -254,7 +258,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Ou
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import outcome
-from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.gate import result, wait
+from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.gate import gate
 from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.parameters import ARGUMENT_SPEC, parse
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
 
@@ -263,11 +267,11 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
 
-    def gate() -> Outcome:
-        request = parse(module.params)
-        return outcome(result(wait(connect(), request, Clock()), request), module.params["fail_on_unhealthy"])
+    def ask() -> Outcome:
+        found = gate(connect, parse(module.params), Clock())
+        return outcome(found, module.params["fail_on_unhealthy"])
 
-    run(module, gate, Redactor())
+    run(module, ask, Redactor())
 
 
 if __name__ == "__main__":

@@ -81,6 +81,10 @@ options:
     description: Number of running workflows that are asked for failing workflow tasks.
     type: int
     default: 5
+  sweeper:
+    description: Whether the workflow C(missing-post-workflow) must run.
+    type: bool
+    default: true
   overdue_after:
     description: Seconds after its time from which a post counts as overdue. Postiz's own sweep runs hourly.
     type: float

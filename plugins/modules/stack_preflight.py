@@ -109,6 +109,19 @@ files_differ:
   type: bool
   returned: success
   sample: false
+services_differ:
+  description:
+    - Whether Compose would find anything to do; V(true) if O(compose) differs, or if that cannot be told.
+    - It would not if each service has one running container whose configuration has the hash that Compose itself computes.
+  type: bool
+  returned: success
+  sample: false
+half_made:
+  description: Names of containers of the stack that never ran, as a killed Compose leaves them; they may lack networks.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 missing_images:
   description: Images that are not on the host yet.
   type: list
@@ -116,9 +129,9 @@ missing_images:
   returned: success
   sample: [redis:7.2]
 postiz_image:
-  description: What the image of the service C(postiz) starts by itself; none if the image is not on the host.
+  description: What the image of the service C(postiz) starts by itself.
   type: dict
-  returned: success
+  returned: success, if the image is on the host
   contains:
     entrypoint:
       description: Entrypoint of the image.

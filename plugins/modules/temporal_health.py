@@ -252,7 +252,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.gate import result, wait
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.gate import gate
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.parameters import ARGUMENT_SPEC, parse
 
 
@@ -260,12 +260,11 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
 
-    def gate() -> Outcome:
-        request = parse(module.params)
-        snapshot, findings = wait(connect(), request, Clock())
-        return outcome(result(snapshot, findings, request), module.params["fail_on_unhealthy"])
+    def ask() -> Outcome:
+        found = gate(connect, parse(module.params), Clock())
+        return outcome(found, module.params["fail_on_unhealthy"])
 
-    run(module, gate, Redactor())
+    run(module, ask, Redactor())
 
 
 if __name__ == "__main__":

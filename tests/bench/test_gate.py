@@ -24,7 +24,7 @@ import modules
 import pytest
 import yaml
 from labkit import compose, engine, images
-from labkit.paths import LABEL
+from labkit.paths import MADE
 
 BASE = "postiz-lab/base:bookworm"
 PROJECT = "postiz-bench-gate"
@@ -52,7 +52,7 @@ def services(last: float) -> dict[str, Any]:
             "init": True,
             "command": ["sh", "-c", f"sleep {seconds:.2f}; touch /run/ok; exec sleep infinity"],
             "healthcheck": {"test": ["CMD", "test", "-e", "/run/ok"], "interval": "500ms", "start_period": "60s"},
-            "labels": {LABEL: "true"},
+            "labels": MADE,
             "stop_grace_period": "1s",
         }
     return found
@@ -206,7 +206,7 @@ def test_beside_the_other_ways(bench: Bench) -> None:
 @pytest.fixture
 def others(bench: Bench) -> Iterator[None]:
     """Containers of another project on the same engine, of which ten run and send events all the time."""
-    labels = {"com.docker.compose.project": OTHERS, "com.docker.compose.service": "other", LABEL: "true"}
+    labels = {"com.docker.compose.project": OTHERS, "com.docker.compose.service": "other", **MADE}
     probe = {"test": ["CMD", "true"], "interval": 10**9}
     made = []
     try:

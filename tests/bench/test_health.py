@@ -8,11 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.look import look
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import observe
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.parameters import ARGUMENT_SPEC, parse
 from labkit.stack import DEFAULT_PROJECT, Stack
 from labkit.stack import connect as lab_stack
 
@@ -101,3 +105,33 @@ def test_the_cost_of_the_pm2_probe(monkeypatch: pytest.MonkeyPatch) -> None:
         print(f"{name:22} {wall:6.1f} ms, processor of the container {cpu:6.1f} ms")
     assert found["from the host"][0] < found["docker exec pm2 jlist"][0] / 3
     assert found["from inside"][0] < found["docker exec pm2 jlist"][0]
+
+
+def test_the_cost_of_asking_temporal() -> None:
+    """Five questions in one exec, beside one `docker exec` for each."""
+    stack = lab_stack(PROJECT)
+    engine = connect()
+    request = parse({**{name: entry.get("default") for name, entry in ARGUMENT_SPEC.items()}, "project": PROJECT})
+    wanted = replace(request.wanted, sample=0)
+    tools = stack.container("temporal-admin-tools").name
+    questions = (
+        ("operator", "cluster", "health"),
+        ("operator", "namespace", "describe", "-n", "default"),
+        ("workflow", "describe", "-w", "missing-post-workflow"),
+        ("operator", "search-attribute", "list"),
+        ("task-queue", "describe", "--task-queue", "main"),
+    )
+
+    def by_hand() -> None:
+        for words in questions:
+            command = ["docker", "exec", str(tools), "temporal", *words, "--address", "temporal:7233"]
+            subprocess.run(command, check=True, capture_output=True)
+
+    found = {
+        "one exec": measure(stack, "temporal-admin-tools", lambda: observe(engine, wanted, Clock())),
+        "an exec for each": measure(stack, "temporal-admin-tools", by_hand),
+    }
+    print()
+    for name, (wall, cpu) in found.items():
+        print(f"{name:22} {wall:6.1f} ms, processor of the container {cpu:6.1f} ms")
+    assert found["one exec"][0] < found["an exec for each"][0]

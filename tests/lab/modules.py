@@ -71,7 +71,7 @@ class Running:
 
 
 def run(
-    name: str, environment: dict[str, str] | None = None, wrapper: tuple[str, ...] = (), **parameters: Any
+    name: str, environment: dict[str, str] | None = None, wrapper: tuple[str, ...] = (), /, **parameters: Any
 ) -> Result:
     """Run it to its end; `wrapper` is a command that runs it, for another user's rights."""
     return Running(name, parameters, environment, wrapper).result()

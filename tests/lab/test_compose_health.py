@@ -1,4 +1,4 @@
-"""The container gate on real containers: small projects made for one breakage each, and the whole stack under the lab's faults."""
+"""The container gate on real containers: small projects, made for one breakage each."""
 
 from __future__ import annotations
 
@@ -9,21 +9,17 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import modules
 import pytest
-import yaml
 from contract import disagreements
-from labkit import compose, engine, faults, images
-from labkit.faults import repair
-from labkit.paths import LABEL
-from labkit.stack import Stack
+from labkit import compose, engine, images
+from labkit.paths import MADE
 from modules import Result, Running
 
 BASE = "postiz-lab/base:bookworm"
@@ -34,22 +30,12 @@ FOREVER = "trap exit TERM; while :; do sleep 1; done"
 PROBE_PARTS = {"interval": "1s", "timeout": "2s", "retries": 2, "start_period": "0s"}
 
 
-@pytest.fixture(scope="module")
-def project() -> str:
-    return "postiz-gate"
-
-
-@pytest.fixture(scope="module")
-def variables() -> dict[str, object]:
-    return {"stack_port": 4101, "stack_temporal_ui_port": 8101}
-
-
 def service(script: str = FOREVER, check: str = "", **more: Any) -> dict[str, Any]:
     """A service of the small projects; `check` is a shell command."""
     found: dict[str, Any] = {
         "image": BASE,
         "command": ["sh", "-c", script],
-        "labels": {LABEL: "true"},
+        "labels": MADE,
         "environment": {"API_TOKEN": PLANTED},
         "stop_grace_period": "1s",
         "restart": "unless-stopped",
@@ -260,7 +246,7 @@ BREAKAGES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str, str]] = {
         "read its health checks",
     ),
     "image missing": (
-        {"web": service(check="true"), "worker": {"image": "postiz-lab/no-such-image:1", "labels": {LABEL: "true"}}},
+        {"web": service(check="true"), "worker": {"image": "postiz-lab/no-such-image:1", "labels": MADE}},
         {"project_src": ".", "services": {"web": "ignored"}},
         "image-missing",
         "its image postiz-lab/no-such-image:1 is not on this host",
@@ -597,81 +583,3 @@ def test_endpoints_that_do_not_answer(running: Small) -> None:
         assert running.gate(timeout=1, http=[{"url": url, "timeout": 0.5}]).codes == ["http-timeout"]
     assert running.gate(timeout=1, http=[{"url": url}]).codes == ["http-refused"]
     assert running.gate(timeout=1, http=[{"service": "web"}]).codes == ["http-refused"]
-
-
-# The whole stack
-
-
-def test_the_examples_run_as_they_stand(stack: Stack, tmp_path: Path) -> None:
-    import importlib
-
-    text = importlib.import_module(f"{modules.PREFIX}.compose_health").EXAMPLES
-    directory = stack.container("postiz").labels["com.docker.compose.project.working_dir"]
-    text = text.replace("project: postiz\n", f"project: {stack.project}\n").replace("/opt/postiz", directory)
-    play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": yaml.safe_load(text)}]
-    tmp_path.joinpath("examples.yml").write_text(yaml.safe_dump(play))
-    command = [Path(sys.executable).with_name("ansible-playbook"), "-i", "localhost,", tmp_path / "examples.yml"]
-    command += ["-e", f"ansible_python_interpreter={sys.executable}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"ok={len(play[0]['tasks'])} " in done.stdout
-    assert "are healthy" in done.stdout
-
-
-API = {"service": "postiz", "path": "/api/", "body": "App is running!"}
-
-
-def look(stack: Stack, **parameters: Any) -> Result:
-    return modules.run("compose_health", project=stack.project, **{"timeout": 0, "http": [API], **parameters})
-
-
-@pytest.fixture
-def broken(stack: Stack) -> Iterator[Callable[[str], str]]:
-    """Apply a fault; it is healed at the end."""
-    applied = []
-
-    def apply(name: str) -> str:
-        fault = faults.named(name, stack)
-        applied.append(fault)
-        return faults.apply(fault)
-
-    yield apply
-    for fault in applied:
-        faults.heal(fault)
-    repair.wait_works(stack)
-
-
-@pytest.mark.parametrize(
-    ("fault", "component", "cause"),
-    [
-        ("temporal-down", "temporal", "temporal ended with exit code 137 (killed)"),
-        ("database-down", "postiz-postgres", "postiz-postgres ended with exit code 137 (killed)"),
-        ("elasticsearch-down", "temporal-elasticsearch", "temporal-elasticsearch ended with exit code 137 (killed)"),
-    ],
-)
-def test_a_service_that_ended_is_the_first_cause(
-    stack: Stack, broken: Callable[[str], str], fault: str, component: str, cause: str
-) -> None:
-    assert not look(stack, timeout=60).failed
-    broken(fault)
-    result = look(stack, timeout=10)
-    assert result.failed
-    assert result.values["first_cause"] == cause
-    assert result.values["findings"][0]["component"] == component
-    assert result.codes[0] == "exited"
-    assert result.seconds < 10
-
-
-@pytest.mark.parametrize("fault", ["backend-502", "hung-at-start", "port-collision"])
-def test_an_api_that_nobody_serves(stack: Stack, broken: Callable[[str], str], fault: str) -> None:
-    assert not look(stack, timeout=60).failed
-    broken(fault)
-    result = look(stack)
-    assert result.failed
-    assert result.finding("http-502")["component"] == "postiz"
-    assert "the proxy is up, and nothing listens behind it" in result.finding("http-502")["evidence"]
-
-
-def test_a_silent_worker_is_green_here(stack: Stack, broken: Callable[[str], str]) -> None:
-    broken("silent-worker")
-    assert not look(stack, timeout=60).failed

@@ -1,4 +1,7 @@
-"""The facts that the collection relies on, each checked on the lab. Destructive tests come last and restore."""
+"""The facts that the collection relies on, each checked on the lab. Destructive tests come last and restore.
+
+That each fault of the lab bites and heals is shown in test_faults.py.
+"""
 
 from __future__ import annotations
 
@@ -321,21 +324,6 @@ def test_ghost_orchestrator(stack: Stack, temporal: Temporal) -> None:
     assert social.published(post) == 1
     faults.heal(fault)
     assert not pm2.ghosts(pm2.processes(stack), pm2.apps(stack).values())
-
-
-@pytest.mark.parametrize("name", ["hung-at-start", "backend-502", "port-collision", "oom-kill", "slow-temporal"])
-def test_fault_bites_and_heals(stack: Stack, name: str) -> None:
-    fault = faults.named(name, stack)
-    assert faults.apply(fault)
-    assert name in faults.on_record(stack)
-    if name == "hung-at-start":
-        assert pm2.apps(stack)["backend"].restarts == 0
-    if name == "backend-502":
-        assert stays(lambda: get(f"{stack.url()}/api/")[0] == 502, 10)
-        assert pm2.apps(stack)["backend"].status == "online"
-    faults.heal(fault)
-    repair.wait_works(stack)
-    assert name not in faults.on_record(stack)
 
 
 def test_health_does_not_cover_elasticsearch(stack: Stack, temporal: Temporal) -> None:

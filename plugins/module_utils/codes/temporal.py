@@ -66,6 +66,11 @@ CODES: Dict[str, Code] = {
         "Its state.",
         "Ask compose_health who is to blame.",
     ),
+    "temporal-refused": Code(
+        "Temporal's frontend refuses the client.",
+        "What it says about the key or the certificate.",
+        "Correct the API key, or the certificates.",
+    ),
     "temporal-slow": Code(
         "Temporal does not answer in time.",
         "The client's message.",

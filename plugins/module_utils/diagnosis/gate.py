@@ -13,15 +13,15 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.look imp
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import (
     CONTAINERS,
     ENDPOINTS,
+    ENGINE,
     PM2,
     Layer,
     Request,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Severity, Verdict
-from ansible_collections.selfhost.postiz.plugins.module_utils.gate import GateResult
+from ansible_collections.selfhost.postiz.plugins.module_utils.gate import GateResult, last_line, line
 
 PAUSE_SECONDS = 1.0
-_SELF_HEALING = (Verdict.SETTLING, Verdict.UNKNOWN)
 
 
 def wait(connect: Connect, request: Request, clock: Clock) -> Tuple[Tuple[Layer, ...], float]:
@@ -42,6 +42,8 @@ def _hopeless(layers: Tuple[Layer, ...]) -> bool:
     apps = by_name[PM2]
     containers = by_name[CONTAINERS]
     lost = ("ghost-process", "port-held-by-ghost", "hung-at-start")
+    if by_name[ENGINE].errors and by_name[ENGINE].errors[0].code in ("engine-permission-denied", "engine-too-old"):
+        return True
     ended = ("exited", "dead", "crash-loop")
     return (
         apps.judged and any(finding.code in lost for finding in apps.errors) and apps.verdict is Verdict.UNHEALTHY
@@ -117,8 +119,8 @@ def _report(
     lines += ["", *(f"{row[0].ljust(widths[0])}  {row[1].ljust(widths[1])}  {row[2]}".rstrip() for row in rows)]
     if listed:
         lines.append("")
-    lines += [f"[{item.code}] {item.component}: {item.evidence} Remedy: {item.remedy}" for item in listed]
-    lines += _evidence(layers)
+    lines += [*(line(item) for item in listed), *_evidence(layers)]
+    lines += last_line(listed) if told is not Verdict.SETTLING else ()
     return "\n".join(lines)
 
 

@@ -22,11 +22,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model im
     Request,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
-    EnginePermissionDenied,
-    EngineUnreachable,
-    LibraryMissing,
-)
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway, LibraryMissing
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict, error, warning
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import worst
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import endpoints
@@ -39,6 +35,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.judge import j
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import DatabaseFailed, reading, target
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.overdue import count
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal import gate as temporal_gate
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Trouble
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import judge as judge_temporal
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import verdict as temporal_verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import observe
@@ -51,13 +48,16 @@ Connect = Callable[[], Engine]
 
 
 def look(connect: Connect, request: Request, clock: Clock, container_seconds: float) -> Tuple[Layer, ...]:
-    """All layers, in their order. Raises BadInput, and EngineFailed for an engine that answers with an error."""
+    """All layers, in their order. Raises BadInput."""
     try:
-        engine = connect()
-    except (EngineUnreachable, EnginePermissionDenied) as problem:
-        code = "engine-unreachable" if isinstance(problem, EngineUnreachable) else "engine-permission-denied"
-        finding = error(code, ENGINE, problem.message, problem.remedy)
+        return _look(connect, request, clock, container_seconds)
+    except EngineAway as problem:
+        finding = error(problem.finding_code, ENGINE, problem.message, problem.remedy)
         return _complete([Layer(ENGINE, Verdict.UNKNOWN, (finding,), problem.message)])
+
+
+def _look(connect: Connect, request: Request, clock: Clock, container_seconds: float) -> Tuple[Layer, ...]:
+    engine = connect()
     found = [Layer(ENGINE, Verdict.HEALTHY, (), "answers")]
     containers, outcome = _containers(connect, engine, request, clock, container_seconds)
     found.append(containers)
@@ -168,7 +168,8 @@ def _temporal(engine: Engine, request: Request, clock: Clock) -> Layer:
         f"{item['name']}: {item['workflow_pollers']} workflow, {item['activity_pollers']} activity"
         for item in told.details["queues"]
     ]
-    text = f"living pollers on {'; '.join(pollers)}; sweeper {told.details['sweeper'] or 'missing'}"
+    none = "missing" if snapshot.sweeper.trouble is Trouble.NOT_FOUND else "not told"
+    text = f"living pollers on {'; '.join(pollers)}; sweeper {told.details['sweeper'] or none}"
     return Layer(TEMPORAL, temporal_verdict(findings), findings, text, True, "", told.details)
 
 

@@ -18,6 +18,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal import pa
 # The sweep runs hourly; what is younger may still be taken up by it.
 OVERDUE_SECONDS = 75 * 60.0
 SKIPPABLE = LAYERS[2:]
+_OF_TEMPORAL = ("service", "queues", "cli_service", "api_key_path", "sample", "sweeper")
 
 ARGUMENT_SPEC: Dict[str, Any] = {
     "project": {"type": "str", "required": True},
@@ -32,6 +33,7 @@ ARGUMENT_SPEC: Dict[str, Any] = {
     "queues": temporal.ARGUMENT_SPEC["queues"],
     "cli_service": {"type": "str"},
     "sample": temporal.ARGUMENT_SPEC["sample"],
+    "sweeper": temporal.ARGUMENT_SPEC["sweeper"],
     "api_key_path": temporal.ARGUMENT_SPEC["api_key_path"],
     "overdue_after": {"type": "float", "default": OVERDUE_SECONDS},
     "log_lines": {"type": "int", "default": 15},
@@ -75,7 +77,7 @@ def parse(params: Mapping[str, Any]) -> Request:
         temporal=temporal.parse(
             {
                 **cluster,
-                **{name: params[name] for name in ("service", "queues", "cli_service", "api_key_path", "sample")},
+                **{name: params[name] for name in _OF_TEMPORAL},
             }
         ),
     )

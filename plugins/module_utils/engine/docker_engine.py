@@ -11,9 +11,9 @@ import os
 import time
 import traceback
 from contextlib import contextmanager
-from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine import archive, events, exec_stream
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine import answers, archive, events, exec_stream
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
     LABEL_PROJECT,
     Container,
@@ -22,10 +22,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
     EngineEvents,
     EngineInfo,
     ExecResult,
-    HealthProbe,
     ImageConfig,
-    Mount,
-    PublishedPort,
     Volume,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
@@ -48,13 +45,15 @@ except ImportError:
 else:
     DOCKER_IMPORT_ERROR = None
 
+# Engine 20.10: the oldest that the collection is tested with.
+OLDEST_API = (1, 41)
 # A loaded host may take long to list its containers.
 TIMEOUT_SECONDS = 60
 # Of a stream on which nothing may happen for long; every wait of this collection is shorter.
 _EVENTS_TIMEOUT_SECONDS = 7 * 24 * 3600
 
 
-def connect(timeout_seconds: float = TIMEOUT_SECONDS, oldest_api: Tuple[int, int] = (0, 0)) -> Engine:
+def connect(timeout_seconds: float = TIMEOUT_SECONDS, oldest_api: Tuple[int, int] = OLDEST_API) -> Engine:
     """Connect to the engine that DOCKER_HOST names, or to the local socket.
 
     `timeout_seconds` is the limit of every later call, too. Raises LibraryMissing, EnginePermissionDenied,
@@ -83,7 +82,7 @@ def connect(timeout_seconds: float = TIMEOUT_SECONDS, oldest_api: Tuple[int, int
         ) from problem
     if tuple(int(part) for part in client.api_version.split(".")) < oldest_api:
         wanted = ".".join(str(part) for part in oldest_api)
-        text = f"The engine at {address} speaks API {client.api_version}, and {wanted} is the oldest that works."
+        text = f"The engine at {address} speaks API {client.api_version}, and {wanted} (Docker 20.10) is the oldest that works."
         raise EngineTooOld(text, "upgrade the Docker Engine.")
     return DockerEngine(client)
 
@@ -132,12 +131,12 @@ class DockerEngine(Engine):
 
     def containers(self) -> Tuple[Container, ...]:
         with _asking("list its containers"):
-            return tuple(_container(entry) for entry in self._client.containers(all=True))
+            return tuple(answers.container(entry) for entry in self._client.containers(all=True))
 
     def project_containers(self, project: str) -> Tuple[Container, ...]:
         with _asking("list a project's containers"):
             listed = self._client.containers(all=True, filters={"label": f"{LABEL_PROJECT}={project}"})
-        found = (_container(entry) for entry in listed)
+        found = (answers.container(entry) for entry in listed)
         return tuple(container for container in found if not container.one_off)
 
     def events(self, project: str) -> EngineEvents:
@@ -157,7 +156,7 @@ class DockerEngine(Engine):
     def detail(self, identifier: str) -> ContainerDetail:
         with _asking("inspect a container"):
             try:
-                return _detail(self._client.inspect_container(identifier))
+                return answers.detail(self._client.inspect_container(identifier))
             except docker.errors.NotFound as problem:
                 raise ContainerGone("A container was removed meanwhile.", "look again.") from problem
 
@@ -208,60 +207,3 @@ class DockerEngine(Engine):
         except (docker.errors.DockerException, RequestException) as problem:
             return str(getattr(problem, "explanation", None) or problem)
         return None
-
-
-def _container(entry: Mapping[str, Any]) -> Container:
-    return Container(
-        identifier=entry["Id"],
-        name=(entry.get("Names") or ["/"])[0].lstrip("/"),
-        image=entry.get("Image", ""),
-        state=entry.get("State", ""),
-        status=entry.get("Status", ""),
-        labels=entry.get("Labels") or {},
-        ports=tuple(_ports(entry.get("Ports") or [])),
-        mounts=tuple(
-            Mount(mount.get("Type", ""), mount.get("Name", ""), mount.get("Destination", ""))
-            for mount in entry.get("Mounts") or []
-        ),
-    )
-
-
-def _ports(entries: List[Mapping[str, Any]]) -> Iterator[PublishedPort]:
-    for entry in entries:
-        if entry.get("PublicPort"):
-            yield PublishedPort(entry.get("IP", ""), entry["PublicPort"], entry.get("PrivatePort", 0))
-
-
-def _detail(entry: Mapping[str, Any]) -> ContainerDetail:
-    state = entry.get("State") or {}
-    health = state.get("Health") or {}
-    probes = health.get("Log") or []
-    config = entry.get("Config") or {}
-    host = entry.get("HostConfig") or {}
-    pairs = (pair.partition("=") for pair in config.get("Env") or [])
-    networks = ((entry.get("NetworkSettings") or {}).get("Networks") or {}).values()
-    return ContainerDetail(
-        environment={name: value for name, _separator, value in pairs},
-        # A container whose image's check was disabled says "none" on some engines, and nothing on others.
-        health="" if health.get("Status") == "none" else health.get("Status", ""),
-        health_output=(probes[-1].get("Output") or "").strip() if probes else "",
-        exit_code=state.get("ExitCode", 0),
-        restarts=entry.get("RestartCount", 0),
-        oom_killed=bool(state.get("OOMKilled")),
-        started_at=state.get("StartedAt", ""),
-        error=state.get("Error", ""),
-        address=next((network["IPAddress"] for network in networks if network.get("IPAddress")), ""),
-        state=state.get("Status", ""),
-        finished_at=state.get("FinishedAt", ""),
-        hostname=config.get("Hostname", ""),
-        pid=state.get("Pid", 0),
-        restart_policy=(host.get("RestartPolicy") or {}).get("Name") or "no",
-        has_healthcheck=((config.get("Healthcheck") or {}).get("Test") or ["NONE"]) != ["NONE"],
-        probes=tuple(
-            HealthProbe(probe.get("End", ""), probe.get("ExitCode", 0), (probe.get("Output") or "").strip())
-            for probe in probes
-        ),
-        terminal=bool(config.get("Tty") or config.get("OpenStdin")),
-        exposes_ports=bool(config.get("ExposedPorts")),
-        log_driver=(host.get("LogConfig") or {}).get("Type", ""),
-    )

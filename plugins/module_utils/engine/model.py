@@ -63,6 +63,8 @@ class Container:
     labels: Mapping[str, str]
     ports: Tuple[PublishedPort, ...]
     mounts: Tuple[Mount, ...]
+    image_identifier: str = ""
+    networks: Tuple[str, ...] = ()
 
     @property
     def project(self) -> str:

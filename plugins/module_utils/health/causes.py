@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, List, Mapping, Set, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Trouble
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import Trouble
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import Snapshot
 
 # What time may mend by itself explains nothing as long as something else is broken.
@@ -55,11 +55,15 @@ def chains(troubles: Tuple[Trouble, ...], dependencies: Mapping[str, Tuple[str, 
 
 
 def first_cause(found: Tuple[Chain, ...]) -> str:
-    """The longest way down to the cause that explains most, as a sentence; empty without any trouble."""
+    """The longest way down to the cause that explains most, as a sentence; empty without any trouble.
+
+    It does not begin with what time may mend, which reads as if that were the trouble.
+    """
     if not found:
         return ""
     cause = found[0].first_cause
-    return max((chain for chain in found if chain.first_cause == cause), key=lambda chain: len(chain.links)).sentence
+    blaming = [chain for chain in found if chain.first_cause == cause and chain.links[0].code not in PASSING]
+    return max(blaming or [found[0]], key=lambda chain: len(chain.links)).sentence
 
 
 def _walk(

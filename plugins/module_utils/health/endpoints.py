@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Mapping, Optional, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Trouble
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import Trouble
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import Http, Snapshot
 
 BAD_GATEWAY = (502, 503, 504)

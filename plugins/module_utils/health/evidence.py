@@ -23,7 +23,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _TAIL_LINES = 400
 # The engine notes the start only after the process runs, and its first words are older than that.
 _BEFORE_START_SECONDS = 1.0
-_MAX_LINE = 400
+_MAX_LINE = 240
 _PROBES = 3
 
 

@@ -11,26 +11,20 @@ from typing import Dict, List, Mapping, Optional, Tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import TIMEOUT_SECONDS, connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
-    EnginePermissionDenied,
-    EngineTooOld,
-    EngineUnreachable,
-)
-from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict, error
-from ansible_collections.selfhost.postiz.plugins.module_utils.gate import GateResult
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway, EngineUnreachable
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict
+from ansible_collections.selfhost.postiz.plugins.module_utils.gate import GateResult, engine_away
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import report
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import Chain, chains, first_cause, graph
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.endpoints import Answer
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.evidence import Evidence, as_dict, collect
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import Judgement
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import ContainerState, Http, Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.observe import declared_services
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.wait import Gate, Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
 
 CULPRITS = 3
-# Engine 20.10: the oldest that the collection is tested with.
-OLDEST_API = (1, 41)
 # What an engine gets at least for an answer when the time is up.
 LEAST_SECONDS = 5.0
 
@@ -51,7 +45,7 @@ def result(outcome: Outcome, request: Request, engine: Optional[Engine]) -> Gate
         if request.timeout_seconds > 0:
             problem += " It stayed away for the rest of the wait."
         remedy = "start the engine (systemctl start docker), and look at its log."
-        return _unreachable(request, "engine-unreachable", problem, remedy, outcome.waited_seconds)
+        return _away(EngineUnreachable(problem, remedy), request, outcome.waited_seconds)
     redactor = Redactor(outcome.observation.secrets)
     snapshot = outcome.observation.snapshot
     blamed = chains((*outcome.judgement.troubles, *outcome.http_troubles), graph(snapshot))
@@ -125,21 +119,15 @@ def _heading(outcome: Outcome, request: Request) -> str:
     return f"{text} ({limit}{'; waiting longer cannot help' if early else ''})."
 
 
-def _unreachable(request: Request, code: str, problem: str, remedy: str, waited_seconds: float) -> GateResult:
-    finding = error(code, "engine", problem, remedy)
-    heading = f"Whether the containers of {request.project} are healthy cannot be told."
-    return GateResult(
-        Verdict.UNKNOWN,
-        (finding,),
-        f"{heading}\n\n[{finding.code}] {finding.component}: {finding.evidence} Remedy: {finding.remedy}",
-        {
-            "project": request.project,
-            "waited_seconds": round(waited_seconds, 3),
-            "first_cause": problem.rstrip("."),
-            "services": [],
-            "culprits": [],
-        },
-    )
+def _away(problem: EngineAway, request: Request, waited_seconds: float) -> GateResult:
+    details = {
+        "project": request.project,
+        "waited_seconds": round(waited_seconds, 3),
+        "first_cause": problem.message.rstrip("."),
+        "services": [],
+        "culprits": [],
+    }
+    return engine_away(problem, f"the containers of {request.project} are healthy", details)
 
 
 def look(request: Request) -> GateResult:
@@ -151,18 +139,14 @@ def look(request: Request) -> GateResult:
     def reach() -> Engine:
         left = deadline - clock.monotonic()
         seconds = min(TIMEOUT_SECONDS, max(left, LEAST_SECONDS)) if request.timeout_seconds > 0 else TIMEOUT_SECONDS
-        engines.append(connect(seconds, OLDEST_API))
+        engines.append(connect(seconds))
         return engines[-1]
 
     declared = declared_services(request.project, request.project_src) if request.project_src else None
     try:
         outcome = Gate(reach, ask, clock, request, declared).wait()
-    except EnginePermissionDenied as problem:
-        return _unreachable(request, "engine-permission-denied", problem.message, problem.remedy, 0.0)
-    except EngineTooOld as problem:
-        return _unreachable(request, "engine-too-old", problem.message, problem.remedy, 0.0)
-    except EngineUnreachable as problem:
-        return _unreachable(request, "engine-unreachable", problem.message, problem.remedy, 0.0)
+    except EngineAway as problem:
+        return _away(problem, request, 0.0)
     return result(outcome, request, engines[-1] if engines else None)
 
 

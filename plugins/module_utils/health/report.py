@@ -11,15 +11,20 @@ from itertools import groupby
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, warning
+from ansible_collections.selfhost.postiz.plugins.module_utils.gate import last_line, line
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import Chain
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.evidence import Evidence
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement, ServiceJudgement, Trouble
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import (
+    Judgement,
+    ServiceJudgement,
+    Trouble,
+)
 
 _REMEDIES: Mapping[str, str] = {
-    "crash-loop": "read its log below, repair the cause; the engine keeps trying until then.",
+    "crash-loop": "read its log, repair the cause; the engine keeps trying until then.",
     "dead": "remove the container (docker rm -f {container}), then start the stack again.",
-    "exited": "read its log below, repair the cause, then start it again.",
-    "flapping": "look at the load of the host, and at its health checks below.",
+    "exited": "read its log, repair the cause, then start it again.",
+    "flapping": "look at the load of the host, and at its health checks.",
     "http-502": "ask the module pm2_health which app does not listen; a restart of the container starts all of them anew.",
     "http-body": "look at what really listens at this address.",
     "http-header": "look at the proxy in front of it.",
@@ -35,10 +40,10 @@ _REMEDIES: Mapping[str, str] = {
     "oom-killed": "give it or the host more memory; without Elasticsearch (stack_visibility: postgresql) a stack needs less.",
     "paused": "docker unpause {container}",
     "starting": "wait for its health check.",
-    "starting-too-long": "read its log and its health checks below.",
+    "starting-too-long": "read its log and its health checks.",
     "state-unknown": "look at the container yourself (docker inspect {container}).",
     "unexpected-container": "remove the container, or no longer expect the service to be absent.",
-    "unhealthy": "read its health checks and its log below.",
+    "unhealthy": "read its health checks and its log.",
 }
 
 
@@ -108,15 +113,15 @@ def service_dict(item: ServiceJudgement) -> Dict[str, Any]:
 
 
 def text(heading: str, cause: str, told: Sequence[Finding], judgement: Judgement, evidence: Sequence[Evidence]) -> str:
-    """What a person reads at 3 a.m.: the first cause, a table, the findings, then what the culprit itself says."""
+    """What a person reads at 3 a.m.: the first cause, a table, the findings, what the culprit itself says, the remedy."""
     lines = [heading]
     if cause:
         lines.append(f"First cause: {cause}.")
     lines += ["", *_table(judgement), ""]
-    lines += [f"[{item.code}] {item.component}: {item.evidence} Remedy: {item.remedy}" for item in told]
+    lines += [line(item) for item in told]
     for item in evidence:
         lines += ["", *_told(item)]
-    return "\n".join(lines)
+    return "\n".join([*lines, *last_line(told)])
 
 
 def _table(judgement: Judgement) -> List[str]:

@@ -18,7 +18,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
     StackError,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import endpoints, expect
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement, Trouble, judge
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import judge
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import Judgement, Trouble
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import (
     ContainerState,
     Declared,

@@ -7,13 +7,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, ContainerGone
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
+    PASSING_ENGINE_PROBLEMS,
+    BadInput,
+    ContainerGone,
+    EngineAway,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Severity, Verdict, error, warning
-from ansible_collections.selfhost.postiz.plugins.module_utils.gate import GateResult, worst
+from ansible_collections.selfhost.postiz.plugins.module_utils.gate import (
+    GateResult,
+    engine_away,
+    last_line,
+    line,
+    worst,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.judge import Judgement, judge
 from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.look import ProbeFailed, look
 from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.model import Settings, Snapshot
@@ -48,11 +59,29 @@ class Replica:
         return Verdict.UNKNOWN if self.unknown else self.judgement.verdict
 
 
-def wait(engine: Engine, request: Request, clock: Clock) -> Tuple[Replica, ...]:
-    """Look until all is well, or until the time is up; a definite finding ends the wait. Raises BadInput."""
+def gate(connect: Callable[[], Engine], request: Request, clock: Clock) -> GateResult:
+    """Wait and tell. Raises BadInput; an engine that cannot be asked makes it unknown."""
+    try:
+        return result(wait(connect, request, clock), request)
+    except EngineAway as problem:
+        details = {"project": request.project, "service": request.service, "settling_seconds": 0.0, "containers": []}
+        return engine_away(problem, f"the apps of {request.service} in {request.project} are healthy", details)
+
+
+def wait(connect: Callable[[], Engine], request: Request, clock: Clock) -> Tuple[Replica, ...]:
+    """Look until all is well, or until the time is up; a definite finding ends the wait. Raises BadInput, EngineAway."""
     deadline = clock.monotonic() + request.timeout_seconds
+    engine: Optional[Engine] = None
     while True:
-        replicas = look_once(engine, request)
+        try:
+            engine = engine or connect()
+            replicas = look_once(engine, request)
+        except PASSING_ENGINE_PROBLEMS:
+            engine = None
+            if deadline <= clock.monotonic():
+                raise
+            clock.sleep(PAUSE_SECONDS)
+            continue
         verdict = worst(replica.verdict for replica in replicas)
         left = deadline - clock.monotonic()
         definite = any(finding.severity is Severity.ERROR for item in replicas for finding in item.judgement.definite)
@@ -147,8 +176,8 @@ def _report(replicas: Tuple[Replica, ...], request: Request, verdict: Verdict, f
         lines += ["", *("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)]
     if findings:
         lines.append("")
-    lines += [f"[{item.code}] {item.component}: {item.evidence} Remedy: {item.remedy}" for item in findings]
-    return "\n".join(lines)
+    lines += [line(item) for item in findings]
+    return "\n".join([*lines, *(last_line(findings) if verdict is not Verdict.SETTLING else ())])
 
 
 def _container_dict(replica: Replica, settings: Settings) -> Dict[str, Any]:
@@ -159,6 +188,7 @@ def _container_dict(replica: Replica, settings: Settings) -> Dict[str, Any]:
         "verdict": replica.verdict.value,
         "probe": snapshot.probe if snapshot else "",
         "daemon": snapshot.daemon if snapshot else "",
+        "oom_kills": snapshot.oom_kills if snapshot else 0,
         "apps": _apps(replica, settings),
         "ghosts": _ghosts(replica, settings),
     }

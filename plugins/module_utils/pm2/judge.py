@@ -34,6 +34,7 @@ PROXY = "nginx"
 # Measured on the real application: a start that hung for good stood at about 81 MB.
 HUNG_BYTES = 120_000_000
 _FEW_LINES = 2
+_AFTER_A_KILL = ("app-crash-loop", "app-not-online", "hung-at-start", "not-listening")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def judge(snapshot: Snapshot, settings: Settings) -> Judgement:
     if settings.proxy_port and settings.proxy_port not in snapshot.listeners:
         evidence = f"nothing listens on port {settings.proxy_port}."
         pending.append(error("not-listening", PROXY, evidence, _restart(snapshot)))
-    return Judgement(tuple(definite), tuple(pending), left)
+    return Judgement((*_out_of_memory(snapshot, (*definite, *pending)), *definite), tuple(pending), left)
 
 
 def settling_seconds(snapshot: Snapshot, settings: Settings) -> float:
@@ -101,6 +102,21 @@ def _without_daemon(snapshot: Snapshot, settings: Settings, left: float) -> Judg
     finding = error("pm2-daemon-missing", "pm2", evidence, _restart(snapshot))
     # A restarted container still has the socket of its former daemon.
     return Judgement((finding,) if alive else (), () if alive else (finding,), left)
+
+
+def _out_of_memory(snapshot: Snapshot, found: Tuple[Finding, ...]) -> Tuple[Finding, ...]:
+    """PM2 starts a killed app again, so by itself it is a warning; it is the cause of an app that does not come back."""
+    if not snapshot.oom_kills:
+        return ()
+    make = error if any(finding.code in _AFTER_A_KILL for finding in found) else warning
+    evidence = (
+        f"the kernel killed {snapshot.oom_kills} of its processes for lack of memory since the container's start; "
+        "PM2 starts an app again, below the same limit."
+    )
+    remedy = (
+        "give the container or its host more memory, or run fewer workers (EXCLUDE_QUEUE), then restart the container."
+    )
+    return (make("oom-killed", snapshot.container, evidence, remedy),)
 
 
 def _workers(processes: Tuple[Process, ...]) -> Tuple[Process, ...]:

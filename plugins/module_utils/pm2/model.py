@@ -66,6 +66,7 @@ class Snapshot:
     listeners: Mapping[int, FrozenSet[int]]
     logs: Mapping[str, Mapping[str, Log]]
     daemon_log: Optional[Log]
+    oom_kills: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ def parse(answer: Mapping[str, Any], container: str, hostname: str, started_at: 
             for name, kinds in answer["logs"].items()
         },
         daemon_log=_log(answer["daemon_log"]) if answer.get("daemon_log") else None,
+        oom_kills=int(answer["oom_kills"]),
     )
 
 

@@ -213,6 +213,21 @@ def tail(folder: int, name: str, limit: int) -> Optional[Dict[str, Any]]:
     return {"size": state.st_size, "changed_at": state.st_mtime, "text": text}
 
 
+def oom_kills(root: str, follow: bool) -> int:
+    """Processes of the container that the kernel killed for lack of memory since its start. Control groups 2, then 1."""
+    for path, name in (("/sys/fs/cgroup", "memory.events"), ("/sys/fs/cgroup/memory", "memory.oom_control")):
+        try:
+            folder = open_folder(root, path, follow)
+        except OSError:
+            continue
+        text = (tail(folder, name, 4096) or {}).get("text", "")
+        os.close(folder)
+        for words in map(str.split, text.splitlines()):
+            if len(words) == 2 and words[0] == "oom_kill":
+                return int(words[1])
+    return 0
+
+
 def collect(options: Dict[str, Any]) -> Dict[str, Any]:
     """Everything in one look; `options`: init, root, home, follow, names, log_bytes."""
     table = processes(options["init"])
@@ -220,6 +235,7 @@ def collect(options: Dict[str, Any]) -> Dict[str, Any]:
         "now": time.time(),
         "processes": table,
         "listeners": listeners(options["init"], table),
+        "oom_kills": oom_kills(options["root"], options["follow"]),
         "logs": {},
         "daemon": "missing",
         "problem": "there is no folder of PM2",

@@ -34,6 +34,17 @@ def compose_version() -> str:
     return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
+def compose_hashes(project: str, directory: str) -> str:
+    """What Compose says about the services of the compose file there, empty if it cannot."""
+    command = ["docker", "compose", "--project-name", project, "--project-directory", directory]
+    command += ["--file", os.path.join(directory, "compose.yaml"), "config", "--hash", "*"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout if answer.returncode == 0 else ""
+
+
 def free_bytes(path: str) -> Optional[int]:
     """Free space for new files at a path that may not exist yet."""
     while not os.path.isdir(path):

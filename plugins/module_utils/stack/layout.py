@@ -158,12 +158,17 @@ def replaced_files(changes: Tuple[FileChange, ...]) -> Tuple[WantedFile, ...]:
 
 def place(directory: str, changes: Tuple[FileChange, ...], validate: Callable[[Mapping[str, str]], None]) -> None:
     """Stage, validate, then place all files; a refusal leaves everything as it was."""
-    os.makedirs(os.path.join(directory, "state"), mode=0o700, exist_ok=True)
-    transaction.finish_interrupted(directory)
-    staged = transaction.stage(directory, (*replaced_files(changes), *(change.wanted for change in changes)))
-    try:
-        validate(staged)
-    except Exception:
-        transaction.discard(directory)
-        raise
-    transaction.commit(directory, staged)
+    with transaction.alone(directory):
+        # Two first runs would each have made secrets of their own.
+        if transaction.changes(directory, tuple(change.wanted for change in changes)) != changes:
+            raise StackError(
+                f"Another run has placed files in {directory} since this one looked; nothing was changed.", "run again."
+            )
+        transaction.finish_interrupted(directory)
+        staged = transaction.stage(directory, (*replaced_files(changes), *(change.wanted for change in changes)))
+        try:
+            validate(staged)
+        except Exception:
+            transaction.discard(directory)
+            raise
+        transaction.commit(directory, staged)

@@ -10,7 +10,7 @@ from typing import Dict, Iterator, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EnginePermissionDenied, EngineUnreachable
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import host
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters, WantedPort
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import EngineState, HostSnapshot
@@ -32,7 +32,7 @@ def observe(wanted: PreflightParameters) -> HostSnapshot:
     secrets = from_files(wanted.stack, kept)
     try:
         engine = connect()
-    except (EngineUnreachable, EnginePermissionDenied) as caught:
+    except EngineAway as caught:
         problem = caught
     else:
         state = _engine_state(engine, wanted)
@@ -61,6 +61,7 @@ def _engine_state(engine: Engine, wanted: PreflightParameters) -> EngineState:
         postiz_image=found.get(wanted.stack.postiz_image),
         missing_images=missing,
         pull_obstacles={name: obstacle for name, obstacle in obstacles.items() if obstacle},
+        image_identifiers=frozenset(image.identifier for image in found.values() if image is not None),
     )
 
 

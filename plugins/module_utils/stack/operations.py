@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import DOCKER_IMPORT_ERROR, connect
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine, ImageConfig
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine, ImageConfig
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Severity, errors_of, sentence
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack import layout, transaction
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack import drift, host, layout, rules, transaction
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.database import HAS_PSYCOPG2
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.observe import observe
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters
@@ -59,11 +59,14 @@ def preflight(wanted: PreflightParameters, check_mode: bool) -> Outcome:
     stopping = errors_of(findings)
     if stopping:
         raise Refused(stopping)
+    files_differ = _files_differ(wanted, seen)
     return Outcome(
         False,
         {
             **_payload((), seen.engine, tuple(finding.as_dict() for finding in findings)),
-            "files_differ": _files_differ(wanted, seen),
+            "files_differ": files_differ,
+            "services_differ": files_differ or _services_differ(wanted, seen),
+            "half_made": _half_made(seen, wanted.stack.project),
         },
         warnings=tuple(sentence(finding) for finding in findings),
     )
@@ -78,14 +81,15 @@ def _payload(
     libraries: Tuple[str, ...], engine: Optional[EngineState], findings: Tuple[Dict[str, str], ...]
 ) -> Dict[str, Any]:
     image = engine.postiz_image if engine else None
+    start = {} if image is None else {"entrypoint": list(image.entrypoint), "command": list(image.command)}
     return {
+        **({"postiz_image": start} if start else {}),
         "missing_libraries": list(libraries),
         "files_differ": True,
+        "services_differ": True,
+        "half_made": [],
         "missing_images": list(engine.missing_images) if engine else [],
         "findings": list(findings),
-        "postiz_image": None
-        if image is None
-        else {"entrypoint": list(image.entrypoint), "command": list(image.command)},
     }
 
 
@@ -98,6 +102,25 @@ def _files_differ(wanted: PreflightParameters, seen: HostSnapshot) -> bool:
     wished = layout.LayoutParameters(wanted.stack, wanted.compose, wanted.dynamic_config, wanted.boot_guard_files)
     files = layout.wanted_files(wished, read_kept(directory), seen.secrets, image)
     return bool(transaction.changes(directory, files)) or transaction.interrupted(directory)
+
+
+def _half_made(seen: HostSnapshot, project: str) -> List[str]:
+    return [] if seen.engine is None else [item.name for item in drift.half_made(_present(seen.engine, project))]
+
+
+def _present(engine: EngineState, project: str) -> List[Container]:
+    return [item for item in engine.containers if item.project == project and not item.one_off]
+
+
+def _services_differ(wanted: PreflightParameters, seen: HostSnapshot) -> bool:
+    if seen.engine is None:
+        return True
+    stack = wanted.stack
+    present = _present(seen.engine, stack.project)
+    hashes = drift.parse_hashes(host.compose_hashes(stack.project, stack.directory))
+    text = layout.compose_text(wanted.compose or "", seen.engine.postiz_image)
+    networks = drift.expected_networks(rules.parsed(text), stack.project)
+    return drift.services_differ(hashes, present, seen.engine.image_identifiers, networks)
 
 
 def configure(wanted: layout.LayoutParameters, image: Optional[ImageConfig], check_mode: bool) -> Outcome:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterator, Mapping, Optional, Tuple
+from typing import FrozenSet, Iterator, Mapping, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
     Container,
@@ -15,7 +15,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
     ImageConfig,
     Volume,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EnginePermissionDenied, StackError
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, warning
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import rules
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.host import version_tuple
@@ -23,8 +23,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters i
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import SecretEvidence
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import judge as judge_secret
 
-# API 1.41 is Docker 20.10, the oldest engine that the lab runs; Compose 2.18 is what docker_compose_v2 asks for.
-MIN_ENGINE_API = (1, 41)
+# What docker_compose_v2 asks for.
 MIN_COMPOSE = (2, 18, 0)
 ARCHITECTURES = ("x86_64", "amd64", "aarch64", "arm64")
 
@@ -47,6 +46,7 @@ class EngineState:
     postiz_image: Optional[ImageConfig]
     missing_images: Tuple[str, ...]
     pull_obstacles: Mapping[str, str]
+    image_identifiers: FrozenSet[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class HostSnapshot:
     """Everything that was observed. `engine` is None with `engine_problem`; `port_obstacles` by wanted port."""
 
     engine: Optional[EngineState]
-    engine_problem: Optional[StackError]
+    engine_problem: Optional[EngineAway]
     compose_version: str
     free_bytes: Mapping[str, int]
     port_obstacles: Mapping[WantedPort, str]
@@ -79,9 +79,8 @@ def _input(wanted: PreflightParameters) -> Iterator[Finding]:
 
 def _host(wanted: PreflightParameters, seen: HostSnapshot) -> Iterator[Finding]:
     if seen.engine_problem is not None:
-        denied = isinstance(seen.engine_problem, EnginePermissionDenied)
-        code = "engine-permission-denied" if denied else "engine-unreachable"
-        yield error(code, "host", seen.engine_problem.message, seen.engine_problem.remedy)
+        problem = seen.engine_problem
+        yield error(problem.finding_code, "host", problem.message, problem.remedy)
     yield from compose(seen.compose_version)
     if seen.engine is not None:
         yield from engine(seen.engine.info)
@@ -130,14 +129,7 @@ def compose(version: str) -> Iterator[Finding]:
 
 
 def engine(info: EngineInfo) -> Iterator[Finding]:
-    """Version and architecture."""
-    if tuple(int(part) for part in info.api_version.split(".") if part.isdigit()) < MIN_ENGINE_API:
-        yield error(
-            "engine-too-old",
-            "host",
-            f"The engine is {info.version} (API {info.api_version}), and 20.10 (API 1.41) is the oldest that works.",
-            "upgrade the Docker Engine.",
-        )
+    """Architecture; an engine that is too old was not even looked at."""
     if info.architecture not in ARCHITECTURES:
         yield error(
             "architecture-unsupported",

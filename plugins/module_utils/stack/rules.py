@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from typing import Iterator, Mapping, Optional
+from typing import Any, Iterator, Mapping, Optional
 from urllib.parse import urlsplit
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import LibraryMissing
@@ -129,11 +129,16 @@ def dynamic_config(text: Optional[str], source: str) -> Iterator[Finding]:
         )
 
 
-def _dynamic_config_problem(text: str) -> Optional[str]:
+def parsed(text: str) -> Any:
+    """Any YAML. Raises LibraryMissing, or yaml.YAMLError."""
     if YAML_IMPORT_ERROR is not None:
         raise LibraryMissing("yaml", YAML_IMPORT_ERROR)
+    return yaml.safe_load(text)
+
+
+def _dynamic_config_problem(text: str) -> Optional[str]:
     try:
-        content = yaml.safe_load(text)
+        content = parsed(text)
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark else ""

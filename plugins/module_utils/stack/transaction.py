@@ -10,11 +10,15 @@ later run first carries out what is still staged.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Dict, Iterator, Mapping, Optional, Tuple
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
 
 _STAGED = os.path.join("state", "staged")
 _MANIFEST = "manifest.json"
@@ -37,6 +41,26 @@ class FileChange:
     wanted: WantedFile
     before: Optional[str] = field(repr=False)
     old_mode: Optional[int]
+
+
+@contextmanager
+def alone(directory: str) -> Iterator[None]:
+    """No other run places files of this stack meanwhile; raises StackError if one does. A killed run holds no lock."""
+    state = os.path.join(directory, "state")
+    os.makedirs(state, mode=0o700, exist_ok=True)
+    handle = os.open(os.path.join(state, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise StackError(
+            f"Another run is placing files in {directory} at this moment; nothing was changed.",
+            "wait until it has ended, then run again.",
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def current_path(directory: str, path: str) -> str:

@@ -30,6 +30,7 @@ class Trouble(str, Enum):
 
     NONE = ""
     UNREACHABLE = "unreachable"
+    REFUSED = "refused"
     DEADLINE = "deadline"
     NAMESPACE_NOT_FOUND = "namespace-not-found"
     NOT_FOUND = "not-found"
@@ -84,6 +85,7 @@ class NoAnswer(StackError):
 _PATTERNS: Tuple[Tuple[Trouble, re.Pattern[str]], ...] = (
     (Trouble.NAMESPACE_NOT_FOUND, re.compile(r"namespace \S+ is not found", re.IGNORECASE)),
     (Trouble.NOT_FOUND, re.compile(r"not found", re.IGNORECASE)),
+    (Trouble.REFUSED, re.compile(r"Unauthenticated|PermissionDenied|x509:|tls: |certificate", re.IGNORECASE)),
     (
         Trouble.UNREACHABLE,
         re.compile(
@@ -92,7 +94,7 @@ _PATTERNS: Tuple[Tuple[Trouble, re.Pattern[str]], ...] = (
             re.IGNORECASE,
         ),
     ),
-    (Trouble.DEADLINE, re.compile(r"deadline exceeded|i/o timeout|timed out", re.IGNORECASE)),
+    (Trouble.DEADLINE, re.compile(r"deadline exceeded|i/o timeout|timed out|program interrupted", re.IGNORECASE)),
 )
 _MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
 _TIMED_OUT = (124, 137, 143)

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import PASSING_ENGINE_PROBLEMS, EngineAway
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict
-from ansible_collections.selfhost.postiz.plugins.module_utils.gate import GateResult
+from ansible_collections.selfhost.postiz.plugins.module_utils.gate import GateResult, engine_away, last_line, line
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Answer, text_at
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import judge, living, verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.model import Settings, Snapshot
@@ -30,11 +31,37 @@ class Request:
     timeout_seconds: float
 
 
-def wait(engine: Engine, request: Request, clock: Clock) -> Tuple[Snapshot, Tuple[Finding, ...]]:
-    """Ask until all is well, or until the time is up. Raises BadInput."""
+def gate(connect: Callable[[], Engine], request: Request, clock: Clock) -> GateResult:
+    """Wait and tell. Raises BadInput; an engine that cannot be asked makes it unknown."""
+    try:
+        return result(*wait(connect, request, clock), request)
+    except EngineAway as problem:
+        details = {
+            "project": request.wanted.project,
+            "address": request.wanted.address,
+            "namespace": request.wanted.namespace,
+            "serving": False,
+            "retention_seconds": 0,
+            "queues": [],
+            "sweeper": "",
+        }
+        return engine_away(problem, f"Temporal of {request.wanted.project} is healthy", details)
+
+
+def wait(connect: Callable[[], Engine], request: Request, clock: Clock) -> Tuple[Snapshot, Tuple[Finding, ...]]:
+    """Ask until all is well, or until the time is up. Raises BadInput, EngineAway."""
     deadline = clock.monotonic() + request.timeout_seconds
+    engine: Optional[Engine] = None
     while True:
-        snapshot = observe(engine, request.wanted, clock)
+        try:
+            engine = engine or connect()
+            snapshot = observe(engine, request.wanted, clock)
+        except PASSING_ENGINE_PROBLEMS:
+            engine = None
+            if deadline <= clock.monotonic():
+                raise
+            clock.sleep(PAUSE_SECONDS)
+            continue
         findings = judge(snapshot, request.settings)
         left = deadline - clock.monotonic()
         if verdict(findings) is Verdict.HEALTHY or left <= 0:
@@ -53,7 +80,7 @@ def result(snapshot: Snapshot, findings: Tuple[Finding, ...], request: Request) 
         lines += ["", *_table(queues)]
     if findings:
         lines.append("")
-    lines += [f"[{item.code}] {item.component}: {item.evidence} Remedy: {item.remedy}" for item in findings]
+    lines += [*(line(item) for item in findings), *last_line(findings)]
     return GateResult(
         told,
         findings,

@@ -85,6 +85,10 @@ def _no_answer(answer: Answer, where: str) -> Finding:
     if answer.trouble is Trouble.DEADLINE:
         evidence = f"no answer {where} in time ({answer.problem})."
         return error("temporal-slow", "temporal", evidence, "look at the load of its host and at its database.")
+    if answer.trouble is Trouble.REFUSED:
+        evidence = f"the frontend {where} refuses this client ({answer.problem})."
+        remedy = "look at the API key (api_key_path) and the certificates (tls_ca_path, tls_cert_path, tls_key_path)."
+        return error("temporal-refused", "temporal", evidence, remedy)
     evidence = f"nothing serves {where} ({answer.problem})."
     return error("temporal-unreachable", "temporal", evidence, "ask compose_health who is to blame.")
 

@@ -19,3 +19,7 @@ COLLECTIONS = CACHE / "collections"
 
 LABEL = "selfhost.postiz.lab"
 HASH_LABEL = "selfhost.postiz.lab.hash"
+CHECKOUT_LABEL = "selfhost.postiz.lab.checkout"
+"""Which checkout made it. Images have LABEL, and hand it down to containers that anybody makes of them; never this one."""
+MADE = {LABEL: "true", CHECKOUT_LABEL: str(REPOSITORY)}
+"""Labels of every container, volume and network that this checkout makes."""

@@ -13,7 +13,7 @@ import yaml
 
 from labkit import catalog, compose, engine, images, social
 from labkit.errors import LabError
-from labkit.paths import INVENTORY, LABEL, REPOSITORY
+from labkit.paths import INVENTORY, MADE, REPOSITORY
 from labkit.stack import DEFAULT_PROJECT, Stack
 
 PLAYBOOK = REPOSITORY / "playbooks" / "provision.yml"
@@ -78,7 +78,7 @@ def push_schema(stack: Stack, release: str) -> None:
         ["pnpm", "run", "prisma-db-push"],
         environment={"DATABASE_URL": stack.environment("postiz")["DATABASE_URL"]},
         network=f"{stack.project}_postiz-network",
-        labels={LABEL: "true"},
+        labels=MADE,
         working_dir=container.attrs["Config"]["WorkingDir"] or None,
         remove=True,
     )

@@ -14,7 +14,7 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 
 from labkit.errors import LabError
-from labkit.paths import LABEL
+from labkit.paths import LABEL, MADE
 from labkit.waiting import wait_for
 
 NAME = "postiz-lab-social"
@@ -105,7 +105,7 @@ def request(method: str, path: str, body: object = None) -> Any:
 
 def ensure(client: DockerClient) -> Container:
     """The running network, made anew when its image has changed; the ledger is on a volume and stays."""
-    labels = {LABEL: "true"}
+    labels = MADE
     if not client.networks.list(names=[f"^{NETWORK}$"]):
         client.networks.create(NETWORK, driver="bridge", labels=labels)
     client.volumes.create(VOLUME, labels=labels)

@@ -9,7 +9,7 @@ from typing import Any
 from docker import DockerClient
 from docker.models.containers import Container
 
-from labkit.paths import LABEL
+from labkit.paths import MADE
 from labkit.waiting import wait_for
 
 NAME = "postiz-lab-visibility"
@@ -21,7 +21,7 @@ START_SECONDS = 120
 @contextmanager
 def sql_visibility(client: DockerClient) -> Iterator[Callable[[str], tuple[int, str]]]:
     """A function that creates a Text search attribute: exit code and text of the CLI."""
-    network = client.networks.create(NAME, labels={LABEL: "true"})
+    network = client.networks.create(NAME, labels=MADE)
     started: list[Container] = []
 
     def start(image: str, name: str, environment: dict[str, str]) -> Container:
@@ -30,7 +30,7 @@ def sql_visibility(client: DockerClient) -> Iterator[Callable[[str], tuple[int, 
             name=f"{NAME}-{name}",
             hostname=name,
             environment=environment,
-            labels={LABEL: "true"},
+            labels=MADE,
             network=NAME,
             detach=True,
         )

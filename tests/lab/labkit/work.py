@@ -24,7 +24,7 @@ from labkit.build import build_image, pack
 from labkit.catalog import Image, Tool
 from labkit.errors import LabError
 from labkit.graph import Node, urgency
-from labkit.paths import DOWNLOADS, IMAGES, LAB, LABEL, LOGS, TOOLS
+from labkit.paths import DOWNLOADS, IMAGES, LAB, LOGS, MADE, TOOLS
 from labkit.progress import Progress
 
 WORKERS = 2
@@ -118,7 +118,7 @@ class Work:
                 str(partial): {"bind": "/out", "mode": "rw"},
                 str(DOWNLOADS): {"bind": "/cache", "mode": "rw"},
             },
-            labels={LABEL: "true"},
+            labels=MADE,
             init=True,
         )
         self.builders.add(builder)

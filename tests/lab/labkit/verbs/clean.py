@@ -1,4 +1,4 @@
-"""``lab clean``: remove every container, volume and network that carries the lab's label, and nothing else."""
+"""``lab clean``: remove every container, volume and network that this checkout's lab made, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,13 +14,21 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument(
         "--images", action="store_true", help="remove the lab's images, too (building them takes minutes)"
     )
+    parser.add_argument(
+        "--all-checkouts",
+        action="store_true",
+        help="also what other checkouts made, and what was made by hand from the lab's images",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Remove it and say what is left."""
     client = connect().client
-    print(f"removed: {removal.remove_all(client, arguments.images)}")
+    print(f"removed: {removal.remove_all(client, arguments.images, arguments.all_checkouts)}")
+    others = removal.left_alone(client)
+    if others:
+        print(f"left alone (lab clean --all-checkouts): {', '.join(others)}")
     if not arguments.images:
         print("kept: images (lab clean --images) and the git-ignored folder .cache (may be deleted at any time)")
     return 0

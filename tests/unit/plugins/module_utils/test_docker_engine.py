@@ -138,7 +138,7 @@ def test_an_engine_that_is_too_old(engine_at: Callable[[Answer], None], api: str
     assert [finding.code for finding in told.findings] == ["engine-too-old"]
     assert told.findings[0].remedy == "upgrade the Docker Engine."
     with pytest.raises(EngineTooOld):
-        connect(oldest_api=(1, 41))
+        connect()
 
 
 def test_an_engine_that_answers_with_errors_is_unknown(engine_at: Callable[[Answer], None]) -> None:

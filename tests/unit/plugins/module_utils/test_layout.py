@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import ImageConfig
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack import envfile, layout
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack import envfile, layout, transaction
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import StackParameters
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secret_sources import Kept, from_files
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.transaction import FileChange, WantedFile
@@ -18,6 +21,19 @@ WANTED = layout.LayoutParameters(
     STACK, "command: [@IMAGE_ENTRYPOINT@, @IMAGE_COMMAND@]\n", "{}\n", {"boot-guard.sh": "#!"}
 )
 NOTHING = Kept({}, "", {})
+
+
+def test_two_runs_at_once_never_mix(tmp_path: Path) -> None:
+    directory = str(tmp_path)
+    mine = transaction.changes(directory, (WantedFile(".env", "A=mine\n", 0o600, secret=True),))
+    theirs = transaction.changes(directory, (WantedFile(".env", "A=theirs\n", 0o600, secret=True),))
+    with transaction.alone(directory), pytest.raises(StackError, match="at this moment"):
+        layout.place(directory, mine, lambda _: None)
+    assert not (tmp_path / ".env").exists()
+    layout.place(directory, theirs, lambda _: None)
+    with pytest.raises(StackError, match="since this one looked"):
+        layout.place(directory, mine, lambda _: None)
+    assert (tmp_path / ".env").read_text() == "A=theirs\n"
 
 
 def files() -> dict[str, WantedFile]:

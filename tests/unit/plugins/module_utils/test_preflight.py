@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, EngineInfo, Mount, Volume
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EnginePermissionDenied, EngineUnreachable
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
+    EnginePermissionDenied,
+    EngineTooOld,
+    EngineUnreachable,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Severity, describe
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import (
     PreflightParameters,
@@ -69,7 +73,7 @@ OLD_VOLUME = Volume("old_postgres-volume", {"com.docker.compose.project": "old"}
         (replace(GOOD, compose_version="v1.29.2"), "compose-too-old"),
         (replace(GOOD, env_file_problem="Permission denied"), "env-file-unreadable"),
         (replace(GOOD, port_obstacles={POSTIZ: "nginx has it"}), "port-taken"),
-        (with_info(api_version="1.40"), "engine-too-old"),
+        (replace(GOOD, engine=None, engine_problem=EngineTooOld("x", "y")), "engine-too-old"),
         (with_info(architecture="riscv64"), "architecture-unsupported"),
         (with_info(memory_bytes=2 * GIB), "memory-low"),
         (replace(with_engine(missing_images=("a",)), free_bytes={"/": GIB}), "disk-low"),

@@ -10,7 +10,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import causes, expect
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Trouble, judge, recovered_at
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import judge, recovered_at
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import Trouble
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import (
     ContainerState,
     Declared,
@@ -185,6 +186,13 @@ def test_the_deepest_cause_is_named_and_comes_first() -> None:
     found = causes.chains(troubles, {"postiz": ("db", "temporal"), "temporal": ("es",), "es": ()})
     assert [chain.links[0].service for chain in found] == ["es", "temporal", "postiz"]
     assert found[-1].sentence == "postiz was never started, because temporal is unhealthy, because es ended"
+
+
+def test_the_sentence_does_not_begin_with_what_time_may_mend() -> None:
+    passing = Trouble("flapping", "postiz", "", "is healthy again for 9 s only")
+    found = causes.chains((passing, trouble("db", "ended")), {"postiz": ("db",)})
+    assert causes.first_cause(found) == "db ended"
+    assert causes.first_cause(causes.chains((passing,), {})) == "postiz is healthy again for 9 s only"
 
 
 def test_a_circle_ends() -> None:

@@ -11,7 +11,8 @@ import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import DockerEngine
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.events import ACTIONS, StreamEvents, filters
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import chains, first_cause, graph
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement, judge
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import judge
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import Judgement
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import Declared, History, Settings
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.observe import Observation, observe
 

@@ -15,7 +15,11 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health.evidence im
     collect,
     telling_lines,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.judge import Judgement, ServiceJudgement, Trouble
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import (
+    Judgement,
+    ServiceJudgement,
+    Trouble,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import ContainerState, Expectation
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import PLACEHOLDER, Redactor
 from fake_engine import FakeEngine
@@ -174,11 +178,13 @@ def test_the_report() -> None:
         "web       running, healthy  healthy",
         "gone      no container      running   <-- unhealthy",
         "",
-        "[exited] temporal: it ended with exit code 1. Remedy: read its log below, repair the cause, then start it again.",
+        "[exited] temporal: it ended with exit code 1. Remedy: read its log, repair the cause, then start it again.",
         "",
         "temporal (x-temporal-1): exited, exit code 1, 2 restarts, started 2026-01-01T00:00:00Z, ended 2026-01-01T00:01:00Z",
         "  | starting",
         "  | no usable database connection found",
+        "",
+        "Do next: read its log, repair the cause, then start it again.",
     ]
     assert report.service_dict(missing)["state"] == "missing"
     assert report.service_dict(fine)["started_at"] == "2026-01-01T00:00:00Z"

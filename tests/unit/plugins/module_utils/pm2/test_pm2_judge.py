@@ -132,6 +132,16 @@ def test_hung_at_start_is_not_just_silent() -> None:
     assert codes(replace(quiet, logs={"backend": {"out": talks}})) == ["not-listening"]
 
 
+def test_a_kill_for_lack_of_memory_is_a_warning_and_the_cause_of_an_app_that_stays_away() -> None:
+    survived = judge(replace(SOUND, oom_kills=2), SETTINGS)
+    assert [(item.code, item.severity.value) for item in survived.findings] == [("oom-killed", "warning")]
+    assert survived.verdict is Verdict.HEALTHY
+    away = judge(replace(without(SOUND, 3002), oom_kills=1), SETTINGS)
+    assert away.findings[0].code == "oom-killed"
+    assert away.verdict is Verdict.UNHEALTHY
+    assert "1 of its processes" in away.findings[0].evidence
+
+
 def test_a_dead_daemon() -> None:
     dead = replace(SOUND, daemon="dead", apps=())
     judged = judge(dead, SETTINGS)

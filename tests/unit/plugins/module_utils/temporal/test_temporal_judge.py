@@ -202,6 +202,25 @@ def test_what_the_client_really_says_when_it_fails(name: str, trouble: Trouble) 
     assert answer.problem
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "failed reaching server: rpc error: code = Unauthenticated desc = unexpected HTTP status code: 401 (Unauthorized)",
+        "failed reaching server: connection error: desc = transport: authentication handshake failed: tls: failed to verify "
+        "certificate: x509: certificate signed by unknown authority",
+    ],
+)
+def test_a_key_or_a_certificate_that_is_refused_is_no_network_problem(message: str) -> None:
+    (answer,) = ask([("", f'time=x level=ERROR msg="{message}"', 1)], 1)
+    assert answer.trouble is Trouble.REFUSED
+    assert [item.code for item in judge(replace(SOUND, cluster=answer), SETTINGS)] == ["temporal-refused"]
+
+
+def test_a_client_that_was_ended_at_its_deadline_does_not_blame_the_network() -> None:
+    (answer,) = ask([("", 'time=x level=ERROR msg="program interrupted"', 1)], 1)
+    assert answer.trouble is Trouble.DEADLINE
+
+
 def test_answers_come_in_their_order_with_their_own_errors() -> None:
     first, second, third = ask([('{"a": 1}', "a warning", 0), ("", "msg=x", 124), ("{oops", "", 0)], 3)
     assert first.data == {"a": 1}

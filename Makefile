@@ -17,11 +17,11 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 export PYTHONDONTWRITEBYTECODE := 1
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 
-TEST_STEPS := lint types unit sanity molecule gates failures fidelity compat
+TEST_STEPS := lint types unit sanity molecule gates posts fidelity compat
 LINTERS := lint-python lint-yaml lint-shell lint-tree lint-argument-specs lint-findings lint-changelog lint-ansible
 SCENARIOS ?= --all
 
-.PHONY: $(LINTERS) engine-restart failures findings gates help demo clean test lint format types unit sanity molecule fidelity bench compat images environment-demo environment-dev
+.PHONY: $(LINTERS) engine-restart findings gates help demo clean test lint format types unit sanity molecule outage posts fidelity bench compat images environment-demo environment-dev
 
 help: ## This list
 	@printf 'usage: make TARGET\n\n'
@@ -100,9 +100,13 @@ gates: environment-dev ## The health gates under each fault, on the lab
 	pytest -q tests/lab/test_preflight.py tests/lab/test_compose_health.py tests/lab/test_pm2_health.py \
 		tests/lab/test_stack_health.py tests/lab/test_faults.py
 
-failures: environment-dev ## Advice on failed posts, with the lab's social network, on the lab
+posts: environment-dev ## Stuck and failed posts: every class, every kill, an outage, on the lab
 	tests/lab/lab images
-	pytest -q tests/lab/test_post_failures.py
+	pytest -q tests/lab/test_post_failures.py tests/lab/test_stuck_posts.py tests/lab/test_outage.py
+
+outage: environment-dev ## An outage and its repair, killed at random, again and again (OUTAGE_RUNS=20)
+	tests/lab/lab images
+	OUTAGE_RUNS=$${OUTAGE_RUNS:-20} pytest -q -s tests/lab/test_outage.py
 
 engine-restart: environment-dev ## Restart this machine's engine, and every container on it, to prove the boot guard
 	pytest -q -s tests/lab/test_engine_restart.py

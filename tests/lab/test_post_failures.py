@@ -15,6 +15,7 @@ from labkit import posts, social
 from labkit.stack import Stack
 from labkit.waiting import wait_for
 from modules import Result
+from shared import POSTS_PROJECT, POSTS_VARIABLES
 
 MODULE = "post_failures_info"
 NETWORKS = ("x", "tiktok", "instagram", "facebook")
@@ -44,17 +45,12 @@ GONE = {
 
 @pytest.fixture(scope="module")
 def project() -> str:
-    return "postiz-failures"
+    return POSTS_PROJECT
 
 
 @pytest.fixture(scope="module")
 def variables() -> dict[str, object]:
-    return {
-        "lab_queues": ",".join(NETWORKS),
-        "lab_time_scale": 60,
-        "stack_port": 4141,
-        "stack_temporal_ui_port": 8141,
-    }
+    return POSTS_VARIABLES
 
 
 @pytest.fixture(autouse=True)

@@ -25,42 +25,33 @@ from labkit.errors import LabError
 from labkit.faults import repair
 from labkit.paths import COLLECTIONS
 from labkit.stack import Stack
-from labkit.temporal import SWEEP, Temporal
+from labkit.temporal import Temporal
 from labkit.waiting import stays, wait_for
 from modules import Result
 from psycopg2 import sql
+from shared import CHANNELS, POSTS_PROJECT, POSTS_VARIABLES
 
 pytestmark = pytest.mark.usefixtures("whole_again", "calm")
 
 HOUR = 3600.0
 DAY = 24 * HOUR
-CHANNELS = "x,mastodon,tiktok,instagram,facebook,linkedin,threads,bluesky,reddit,youtube"
 PUBLISH_SECONDS = 30.0
 PLANTED = f"planted-{secrets.token_hex(8)}"
-SCALE = 10
-"""Upstream's waits are ten times shorter here: an activity may take 180 s, and the sweep would come after 360 s."""
 
 
 @pytest.fixture(scope="module")
 def project() -> str:
-    return "postiz-posts"
+    return POSTS_PROJECT
 
 
 @pytest.fixture(scope="module")
 def variables() -> dict[str, object]:
-    return {
-        "stack_port": 4131,
-        "stack_temporal_ui_port": 8131,
-        "lab_queues": CHANNELS,
-        "lab_time_scale": SCALE,
-    }
+    return POSTS_VARIABLES
 
 
 @pytest.fixture
 def calm(stack: Stack, temporal: Temporal) -> None:
-    """Without upstream's own sweep, and without posts of an earlier test."""
-    if temporal.status(SWEEP) == "RUNNING":
-        temporal.terminate(SWEEP)
+    """Without posts of an earlier test."""
     running = temporal.json(
         "workflow", "list", "--query", 'WorkflowId STARTS_WITH "post_" AND ExecutionStatus="Running"'
     )
@@ -458,7 +449,7 @@ def test_the_cap_says_the_number(stack: Stack, undo: str) -> None:
 
 def test_a_backlog_goes_out_at_a_rate(stack: Stack, undo: str) -> None:
     """Worker away, posts fall due, the guard spreads them, the worker comes back: each once, none in a burst."""
-    names = CHANNELS.split(",")
+    names = CHANNELS
     spacing = 4.0
     with worker.away(stack):
         due = {name: [posts.schedule(stack, 1, name) for _ in range(4)] for name in names}

@@ -22,6 +22,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.overdue import SWEEP_SECONDS
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
+    NOT_TOLD,
     PUBLISHING,
     PendingActivity,
     Trail,
@@ -62,7 +63,7 @@ def _not_queued(seen: Seen, world: World) -> Judged:
 
 
 def _running(seen: Seen, workflow: Workflow, world: World) -> Judged:
-    trail = seen.trail or Trail(1, 0, None)
+    trail = seen.trail or NOT_TOLD
     publishing = [item for item in workflow.activities if item.name in PUBLISHING]
     unsent = sum(1 for item in publishing if not item.started and item.attempt <= 1)
     done = _publishing(seen, publishing, world, trail.publishing - unsent, trail.sends)

@@ -80,6 +80,10 @@ class Trail:
     wakes_at: Optional[float]
 
 
+# Of a run whose history is gone: it may have begun to publish.
+NOT_TOLD = Trail(1, 0, None)
+
+
 @dataclass(frozen=True)
 class Start:
     """A post's workflow as Postiz starts it."""

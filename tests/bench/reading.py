@@ -1,0 +1,176 @@
+"""The product's own look at stuck posts, and its plan, on a database without Temporal.
+
+Run as a program, it reads from its standard input where the database is and what to do there, and prints the most memory
+that it ever had, in bytes: each figure wants a fresh process.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts import act, operations, parameters, rows
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import Target, session
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Judged
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Looker, Scene
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Plan
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Answer
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.model import Snapshot
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
+    Start,
+    Trail,
+    Workflow,
+    Workflows,
+)
+
+PROJECT = "bench"
+IDLE, LOOK, PLAN = "idle", "look", "plan"
+STATEMENT_SECONDS = 60.0
+_TO_NEW_TIMES = {"no-workflow": "reschedule", "older-than-sweep": "reschedule"}
+
+
+@dataclass
+class NoWorkflows(Workflows):
+    """A Temporal that knows of no post, and counts what it is asked to start."""
+
+    started: int = 0
+
+    def describe(self, identifiers: Sequence[str]) -> Mapping[str, Workflow | None]:
+        return dict.fromkeys(identifiers)
+
+    def trails(self, workflows: Sequence[Workflow]) -> Mapping[str, Trail]:
+        return {workflow.identifier: Trail(0, 0, None) for workflow in workflows}
+
+    def running_posts(self, limit: int) -> tuple[tuple[str, ...], int]:  # noqa: ARG002
+        return (), 0
+
+    def terminate(self, workflow: Workflow, reason: str) -> bool:  # noqa: ARG002
+        return False
+
+    def start(self, wanted: Start) -> None:  # noqa: ARG002
+        self.started += 1
+
+
+def request(folder: str) -> parameters.ActRequest:
+    """What the module's own defaults make, but that all posts without a workflow move to new times."""
+    given = {name: option.get("default") for name, option in parameters.ACT_SPEC.items()}
+    most = parameters.MOST_POSTS
+    values = {"project": PROJECT, "undo_directory": folder, "actions": _TO_NEW_TIMES, "max_posts": most}
+    return parameters.parse_act({**given, **values, "statement_timeout": STATEMENT_SECONDS}, check_mode=False)
+
+
+def looker(asked: parameters.ActRequest, target: Target, workflows: Workflows, now: datetime) -> Looker:
+    """Judges rows as the module does; nobody asks the engine or Temporal's client of this scene."""
+    nothing = Answer({})
+    wanted = asked.look.temporal.wanted
+    snapshot = Snapshot(
+        now=Clock().now(),
+        address=wanted.address,
+        namespace=wanted.namespace,
+        cluster=nothing,
+        described_namespace=nothing,
+        queues=(),
+        sweeper=nothing,
+        attributes=nothing,
+        workflows=(),
+        workers=(),
+        sql_visibility=False,
+        cron_enabled=False,
+        excluded_queues=frozenset(),
+    )
+    scene = Scene(
+        engine=cast(Any, None),
+        postiz="",
+        database=target,
+        workflows=workflows,
+        cli=cast(Any, None),
+        snapshot=snapshot,
+        request=asked.look.temporal,
+        failing_attempts=asked.look.failing_attempts,
+    )
+    return Looker(scene, now, Clock())
+
+
+def look(target: Target) -> list[Judged]:
+    """All overdue posts, read page by page and judged."""
+    asked = request("")
+    judged: list[Judged] = []
+    with session(target, STATEMENT_SECONDS, readonly=True) as connection:
+        now = rows.database_now(connection)
+        eye = looker(asked, target, NoWorkflows(), now)
+        for page in rows.overdue(connection, asked.look.selection, now):
+            judged += eye.judge(page)
+    return judged
+
+
+def report(target: Target) -> operations.Found:
+    """What stuck_posts_info does with the database: everything counted, the first posts kept."""
+    asked = request("")
+    with session(target, STATEMENT_SECONDS, readonly=True) as connection:
+        eye = looker(asked, target, NoWorkflows(), rows.database_now(connection))
+        return operations.find(connection, eye, asked.look, keep=None)
+
+
+def plan(connection: Any, target: Target, workflows: Workflows, folder: str) -> tuple[Plan, act.Tools]:
+    """What stuck_posts does up to its plan, and what it carries it out with."""
+    asked = request(folder)
+    now = rows.database_now(connection)
+    eye = looker(asked, target, workflows, now)
+    _found, made = operations.planned(connection, eye, asked, now)
+    connection.rollback()
+    tools = act.Tools(
+        connection=connection,
+        workflows=workflows,
+        look=eye.judge,
+        kind="",
+        project=PROJECT,
+        folder=folder,
+        fail_reason=asked.settings.fail_reason,
+        step=_quiet,
+        epoch=Clock().now,
+    )
+    return made, tools
+
+
+def _quiet(name: str) -> None:
+    """No step of a run is of interest here."""
+
+
+def peak_bytes(target: Target, what: str) -> int:
+    """The most memory that a fresh process ever had for `what`."""
+    given = json.dumps({"what": what, "target": asdict(target)})
+    done = subprocess.run(
+        [sys.executable, __file__],
+        input=given,
+        env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def main() -> None:
+    """Do what is asked for, and print the peak."""
+    given = json.load(sys.stdin)
+    target = Target(**given["target"])
+    if given["what"] == LOOK:
+        report(target)
+    elif given["what"] == PLAN:
+        with session(target, STATEMENT_SECONDS, readonly=True) as connection:
+            plan(connection, target, NoWorkflows(), "")
+    status = Path("/proc/self/status").read_text()
+    print(int(status.partition("VmHWM:")[2].split()[0]) * 1024)
+
+
+if __name__ == "__main__":
+    main()

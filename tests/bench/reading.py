@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import act, operations, parameters, rows
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import Target, session
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Judged
@@ -31,7 +32,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows
 )
 
 PROJECT = "bench"
-IDLE, LOOK, PLAN = "idle", "look", "plan"
+IDLE, LOOK, PLAN, REPAIR, REFUSED = "idle", "look", "plan", "repair", "too many for one run"
 STATEMENT_SECONDS = 60.0
 _TO_NEW_TIMES = {"no-workflow": "reschedule", "older-than-sweep": "reschedule"}
 
@@ -143,9 +144,9 @@ def _quiet(name: str) -> None:
     """No step of a run is of interest here."""
 
 
-def peak_bytes(target: Target, what: str) -> int:
-    """The most memory that a fresh process ever had for `what`."""
-    given = json.dumps({"what": what, "target": asdict(target)})
+def peak_bytes(target: Target, what: str, folder: str = "") -> int:
+    """The most memory that a fresh process ever had for `what`; `folder` is for undo files."""
+    given = json.dumps({"what": what, "folder": folder, "target": asdict(target)})
     done = subprocess.run(
         [sys.executable, __file__],
         input=given,
@@ -162,12 +163,19 @@ def peak_bytes(target: Target, what: str) -> int:
 def main() -> None:
     """Do what is asked for, and print the peak."""
     given = json.load(sys.stdin)
-    target = Target(**given["target"])
-    if given["what"] == LOOK:
+    target, what, folder = Target(**given["target"]), given["what"], given["folder"]
+    if what == LOOK:
         report(target)
-    elif given["what"] == PLAN:
-        with session(target, STATEMENT_SECONDS, readonly=True) as connection:
-            plan(connection, target, NoWorkflows(), "")
+    elif what != IDLE:
+        with session(target, STATEMENT_SECONDS, readonly=what != REPAIR) as connection:
+            try:
+                made, tools = plan(connection, target, NoWorkflows(), folder)
+            except BadInput:
+                assert what == REFUSED
+            else:
+                assert what != REFUSED
+                if what == REPAIR:
+                    act.carry_out(made, tools)
     status = Path("/proc/self/status").read_text()
     print(int(status.partition("VmHWM:")[2].split()[0]) * 1024)
 

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,21 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts import act, 
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import DatabaseFailed, session
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import reading as reading_cursor
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import PostClass
-from big_table import BROKEN, FUTURE, OVERDUE, QUEUED, Table, big_table
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.parameters import MOST_POSTS
+from big_table import BROKEN, OVERDUE, QUEUED, Table, big_table
 
 ROWS = int(os.environ.get("BENCH_ROWS", "5000000"))
 ROUNDS = 5
 ROWS_EACH_ROUND = 20
 ANSIBLE_ROWS = 11
 NAIVE_SECONDS = 25.0
+# What the product asks for: the bare query may have it as well.
+WORK_MEMORY = "64MB"
 MAX_RATIO = 2.0
 MAX_BYTES = 40 * 1024**2
 MIN_FASTER = 50
 MIB = 1024**2
-MANY = OVERDUE + BROKEN + FUTURE
+MANY = 50_000
 
 _BARE = """
 SELECT p.id FROM "Post" p WHERE p.state = 'QUEUE' AND p."publishDate" < %(due)s AND p."intervalInDays" IS NULL
@@ -78,11 +82,13 @@ def due_before(table: Table) -> datetime:
     return database_now(table) - timedelta(seconds=seconds)
 
 
-def bare(table: Table, due: datetime) -> int:
+def bare(table: Table, due: datetime, work_memory: str = "") -> int:
     """The best query for the ids alone; how many."""
     connection = table.connect()
     try:
         with connection.cursor() as cursor:
+            if work_memory:
+                cursor.execute("SELECT set_config('work_mem', %s, false)", [work_memory])
             cursor.execute(_BARE, {"due": due})
             return len(cursor.fetchall())
     finally:
@@ -108,21 +114,26 @@ def printed(title: str, times: Mapping[str, Sequence[float]], unit: float = 1000
 
 def check_plan(table: Table, title: str) -> None:
     due = due_before(table)
-    times: dict[str, list[float]] = {"look: read and judged": [], "best bare query": []}
+    look, wanted = "look: read and judged", OVERDUE + BROKEN
+    queries = {"bare query": "", f"bare query, work_mem {WORK_MEMORY}": WORK_MEMORY}
+    times: dict[str, list[float]] = {name: [] for name in (look, *queries)}
     for number in range(ROUNDS + 1):
-        read, judged = timed(lambda: reading.look(table.target))
-        asked, count = timed(lambda: bare(table, due))
+        seconds, judged = timed(lambda: reading.look(table.target))
+        found = {look: seconds}
         classes = Counter(one.post_class for one in judged)
         assert classes[PostClass.CHANNEL_BROKEN] == BROKEN
         assert classes[PostClass.NO_WORKFLOW] + classes[PostClass.OLDER_THAN_SWEEP] == OVERDUE
-        assert count == len(judged) == OVERDUE + BROKEN
+        assert len(judged) == wanted
+        for name, work_memory in queries.items():
+            found[name], count = timed(partial(bare, table, due, work_memory))
+            assert count == wanted
         # The first of each fills the caches.
-        if number:
-            times["look: read and judged"].append(read)
-            times["best bare query"].append(asked)
-    look, query = printed(f"{title}: {OVERDUE + BROKEN:,} overdue posts found", times).values()
-    print(f"  ratio {look / query:.2f} (at most {MAX_RATIO})")
-    assert look / query <= MAX_RATIO
+        for name, seconds in found.items() if number else ():
+            times[name].append(seconds)
+    medians = printed(f"{title}: {wanted:,} overdue posts found", times)
+    ratio = medians[look] / min(medians[name] for name in queries)
+    print(f"  ratio to the better query {ratio:.2f} (at most {MAX_RATIO})")
+    assert ratio <= MAX_RATIO
 
 
 class Recorder:
@@ -177,9 +188,9 @@ def scans(plan: str) -> str:
 
 def check_cursor(table: Table, title: str) -> None:
     plan = explained(table)
-    as_set_by_default = explained(table, "SET cursor_tuple_fraction TO DEFAULT")
+    by_default = explained(table, "SET cursor_tuple_fraction = 0.1")
     print(f"\n{title}: how the server-side cursor reads the table\n  {scans(plan)}")
-    print(f"  with PostgreSQL's own cursor_tuple_fraction: {scans(as_set_by_default)}")
+    print(f"  with PostgreSQL's own cursor_tuple_fraction: {scans(by_default)}")
     assert not walks_the_dates(plan), plan
 
 
@@ -188,17 +199,17 @@ def test_plan_beside_the_bare_query(table: Table) -> None:
     check_cursor(table, f"{QUEUED:,} queued")
 
 
-def check_memory(table: Table, title: str, ways: Sequence[str]) -> None:
+def check_memory(table: Table, title: str, ways: Sequence[str], folder: Path) -> None:
     idle = statistics.median(reading.peak_bytes(table.target, reading.IDLE) for _ in range(3))
     print(f"\n{title}: most memory, beyond {idle / MIB:.1f} MiB of an idle process (at most {MAX_BYTES / MIB:.0f} MiB)")
     for way in ways:
-        more = reading.peak_bytes(table.target, way) - idle
+        more = reading.peak_bytes(table.target, way, str(folder)) - idle
         print(f"  {way:34} {more / MIB:8.1f} MiB")
         assert more <= MAX_BYTES
 
 
-def test_memory_of_a_plan(table: Table) -> None:
-    check_memory(table, f"{OVERDUE + BROKEN:,} overdue posts", (reading.LOOK, reading.PLAN))
+def test_memory_of_a_plan(table: Table, tmp_path: Path) -> None:
+    check_memory(table, f"{OVERDUE + BROKEN:,} overdue posts", (reading.LOOK, reading.PLAN), tmp_path)
 
 
 def moved(table: Table, stamp: datetime) -> dict[str, datetime]:
@@ -286,7 +297,17 @@ def test_what_the_obvious_query_costs(crowded: Table) -> None:
     )
 
 
-def test_memory_of_ten_times_as_many(crowded: Table) -> None:
-    assert crowded.change(_ALL_DUE, now=database_now(crowded), limit=FUTURE) == FUTURE
-    assert bare(crowded, due_before(crowded)) == MANY
-    check_memory(crowded, f"{MANY:,} overdue posts", (reading.LOOK,))
+def make_due(table: Table, count: int) -> None:
+    """Let so many of the future posts be overdue."""
+    assert table.change(_ALL_DUE, now=database_now(table), limit=count) == count
+
+
+def test_memory_of_many_more(crowded: Table, tmp_path: Path) -> None:
+    make_due(crowded, MOST_POSTS - OVERDUE)
+    assert bare(crowded, due_before(crowded)) == MOST_POSTS + BROKEN
+    title = f"{MOST_POSTS + BROKEN:,} overdue posts, as many as one run repairs"
+    check_memory(crowded, title, (reading.LOOK, reading.PLAN, reading.REPAIR), tmp_path)
+    assert bare(crowded, due_before(crowded)) == BROKEN
+    make_due(crowded, MANY)
+    assert bare(crowded, due_before(crowded)) == MANY + BROKEN
+    check_memory(crowded, f"{MANY + BROKEN:,} overdue posts", (reading.LOOK, reading.REFUSED), tmp_path)

@@ -133,7 +133,9 @@ def _parameters(where: Target, statement_seconds: float) -> Dict[str, Any]:
     # of the dates from the oldest published post (measured: 20 s instead of 0.1 s on five million rows).
     # With a million posts scheduled, a bitmap of them does not fit PostgreSQL's own work_mem (4 MB): the planner would
     # then read the whole table (measured: 2.3 to 4.7 s instead of 0.9 to 2.7 s on five million rows).
-    options = f"-c statement_timeout={int(statement_seconds * 1000)} -c cursor_tuple_fraction=1 -c work_mem={_WORK_MEMORY}"
+    options = (
+        f"-c statement_timeout={int(statement_seconds * 1000)} -c cursor_tuple_fraction=1 -c work_mem={_WORK_MEMORY}"
+    )
     found: Dict[str, Any] = {
         "host": where.host,
         "port": where.port,

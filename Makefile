@@ -17,11 +17,11 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 export PYTHONDONTWRITEBYTECODE := 1
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 
-TEST_STEPS := lint types unit sanity molecule gates fidelity compat
+TEST_STEPS := lint types unit sanity molecule gates failures fidelity compat
 LINTERS := lint-python lint-yaml lint-shell lint-tree lint-argument-specs lint-findings lint-changelog lint-ansible
 SCENARIOS ?= --all
 
-.PHONY: $(LINTERS) engine-restart findings gates help demo clean test lint format types unit sanity molecule fidelity bench compat images environment-demo environment-dev
+.PHONY: $(LINTERS) engine-restart failures findings gates help demo clean test lint format types unit sanity molecule fidelity bench compat images environment-demo environment-dev
 
 help: ## This list
 	@printf 'usage: make TARGET\n\n'
@@ -62,6 +62,7 @@ lint-argument-specs:
 
 lint-findings:
 	PYTHONPATH=$(COLLECTIONS) python tests/tools/findings_table.py --check
+	PYTHONPATH=$(COLLECTIONS) python tests/tools/failure_rules.py --check
 
 lint-changelog:
 	antsibull-changelog lint
@@ -69,8 +70,9 @@ lint-changelog:
 lint-ansible:
 	ansible-lint
 
-findings: environment-dev ## Make docs/findings.md from the table of finding codes
+findings: environment-dev ## Make docs/findings.md and the table of docs/post_failures.md from the code
 	PYTHONPATH=$(COLLECTIONS) python tests/tools/findings_table.py
+	PYTHONPATH=$(COLLECTIONS) python tests/tools/failure_rules.py
 
 format: environment-dev ## Let ruff put the Python files in shape
 	ruff check --fix
@@ -96,6 +98,10 @@ fidelity: environment-dev ## The facts that the collection relies on, checked on
 gates: environment-dev ## The health gates under each fault, on the lab
 	tests/lab/lab images
 	pytest -q tests/lab/test_compose_health.py tests/lab/test_pm2_health.py tests/lab/test_stack_health.py
+
+failures: environment-dev ## Advice on failed posts, with the lab's social network, on the lab
+	tests/lab/lab images
+	pytest -q tests/lab/test_post_failures.py
 
 engine-restart: environment-dev ## Restart this machine's engine, and every container on it, to prove the boot guard
 	pytest -q -s tests/lab/test_engine_restart.py

@@ -16,13 +16,16 @@ _NEVER = "0001-01-01"
 
 
 def parse_time(text: str) -> Optional[float]:
-    """Seconds since the epoch of an RFC 3339 time with up to nine decimals; None for Go's zero time and for no time."""
+    """Seconds since the epoch of an RFC 3339 time with up to nine decimals; None for Go's zero time, and for no time."""
     match = _TIME.fullmatch(text)
     if match is None or text.startswith(_NEVER):
         return None
     date, fraction, zone = match.groups()
     offset = 0 if zone == "Z" else (int(zone[1:3]) * 60 + int(zone[4:])) * 60 * (-1 if zone[0] == "-" else 1)
-    whole = datetime.fromisoformat(date).replace(tzinfo=timezone.utc).timestamp()
+    try:
+        whole = datetime.fromisoformat(date).replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return None
     return whole - offset + float(f"0.{fraction or 0}")
 
 

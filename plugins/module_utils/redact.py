@@ -20,7 +20,8 @@ _SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|PWD|SECRET|TOKEN|PASSPHRASE|API_?KEY|_KEY$|PRIVATE|CREDENTIAL|DATABASE_URL|REDIS_URL|DSN",
     re.IGNORECASE,
 )
-_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*:)(?P<password>[^\s@/]+)(?=@)", re.IGNORECASE)
+# The scheme is bounded, or a long word without any would take time by its square.
+_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]{0,30}://[^\s:/@]*:)(?P<password>[^\s@/]+)(?=@)", re.IGNORECASE)
 
 
 def is_secret_name(name: str) -> bool:
@@ -47,6 +48,8 @@ class Redactor:
         """The text without secrets."""
         for secret in self._known:
             text = text.replace(secret, PLACEHOLDER)
+        if "://" not in text:
+            return text
         return _URL_PASSWORD.sub(lambda match: match.group("head") + PLACEHOLDER, text)
 
     def value(self, value: Any) -> Any:

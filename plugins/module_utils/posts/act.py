@@ -139,7 +139,14 @@ def _still_fit(items: Sequence[Item], tools: Tools) -> Dict[str, Judged]:
             before = item.judged
             same = now.post_class is before.post_class or {now.post_class, before.post_class} <= _ALIKE
             risky = before.post_class in PROTECTED
-            if same and (not now.running or now.endable or risky) and now.post_class is not PostClass.PUBLISHING:
+            # The undo file would not know of its run.
+            appeared = now.running and not before.running and item.action is not Action.POKE
+            if (
+                same
+                and not appeared
+                and (not now.running or now.endable or risky)
+                and now.post_class is not PostClass.PUBLISHING
+            ):
                 # Of equal ones only one is kept: a plan of thousands is in memory once.
                 fit[now.row.id] = before if now == before else now
     return fit

@@ -19,7 +19,8 @@ _LOCK = 0x73656C66686F7374
 _TRY_LOCK = "SELECT pg_try_advisory_lock(%(key)s)"
 _UNLOCK = "SELECT pg_advisory_unlock(%(key)s)"
 _MAY_WRITE = """SELECT current_setting('transaction_read_only') = 'off' AND NOT pg_is_in_recovery()
-  AND has_table_privilege(current_user, '"Post"'::regclass, 'SELECT, UPDATE')"""
+  AND has_table_privilege(current_user, '"Post"'::regclass, 'SELECT')
+  AND has_table_privilege(current_user, '"Post"'::regclass, 'UPDATE')"""
 _TAKE = """
 SELECT p.id, p."updatedAt", p.state::text, to_jsonb(p)::text FROM "Post" p
 WHERE p.id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED

@@ -24,7 +24,6 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.overdue import SWEEP_SECONDS
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
     PUBLISHING,
-    STARTED,
     PendingActivity,
     Trail,
     Workflow,
@@ -35,6 +34,8 @@ _LOOP = 2
 # A workflow that wakes sooner could begin to publish while it is being ended.
 MARGIN_SECONDS = 20.0
 _SAME_SECONDS = 5.0
+# The end of the year 9999: timers may be longer than Python's calendar.
+_LAST = 253402300799.0
 
 
 def judge(seen: Seen, world: World) -> Judged:
@@ -64,7 +65,7 @@ def _not_queued(seen: Seen, world: World) -> Judged:
 def _running(seen: Seen, workflow: Workflow, world: World) -> Judged:
     trail = seen.trail or Trail(1, 0, None)
     publishing = [item for item in workflow.activities if item.name in PUBLISHING]
-    unsent = sum(1 for item in publishing if item.state != STARTED and item.attempt <= 1)
+    unsent = sum(1 for item in publishing if not item.started and item.attempt <= 1)
     done = _publishing(seen, publishing, world, trail.publishing - unsent, trail.sends)
     if done is not None:
         return done
@@ -95,8 +96,8 @@ def _publishing(
     seen: Seen, publishing: List[PendingActivity], world: World, begun: int, sends: int
 ) -> Optional[Judged]:
     """A post that the network may know of."""
-    started = [item for item in publishing if item.state == STARTED]
-    again = [item for item in publishing if item.state != STARTED and item.attempt > 1]
+    started = [item for item in publishing if item.started]
+    again = [item for item in publishing if not item.started and item.attempt > 1]
     lives = any(world.lives(item.worker, item.started_at) for item in started)
     if sends >= _LOOP and not lives:
         text = f"this run sent it {sends} times without an answer that counts."
@@ -160,7 +161,7 @@ def epoch(moment: datetime) -> float:
 
 
 def _utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(min(seconds, _LAST), timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def breaks(disabled: bool, refresh_needed: bool, between_steps: bool, deleted: bool) -> Tuple[str, ...]:

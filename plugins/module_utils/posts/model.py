@@ -108,7 +108,7 @@ class World:
         return any(
             worker.hostname == hostname
             and since >= worker.started_at
-            and (worker.pids is None or (pid.isdigit() and int(pid) in worker.pids))
+            and (worker.pids is None or (pid.isdecimal() and int(pid) in worker.pids))
             for worker in self.workers
         )
 

@@ -40,7 +40,6 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe i
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import queue as parse_queue
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
     PUBLISHING,
-    STARTED,
     Workflow,
     Workflows,
     workflow_id,
@@ -201,7 +200,7 @@ class Looker:
 
 
 def _waits_for_queue(workflow: Workflow) -> bool:
-    return any(item.name in PUBLISHING and item.state != STARTED for item in workflow.activities)
+    return any(item.name in PUBLISHING and not item.started for item in workflow.activities)
 
 
 def _nobody(post: str, now: datetime) -> Row:

@@ -128,7 +128,7 @@ def repair(engine: Engine, request: ActRequest, clock: Clock, step: Callable[[st
         now = rows.database_now(connection)
         looker = Looker(scene, now, clock)
         waiting = len(undo.pending(request.undo_directory))
-        kind = workflow_type(engine, scene.postiz) if waiting else ""
+        kind = workflow_type(engine, scene.postiz) if waiting or request.undo else ""
         tools = _tools(scene, request, connection, looker, kind, clock, step)
         completed = 0
         if waiting and not request.check_mode:

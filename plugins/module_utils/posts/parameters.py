@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
@@ -22,6 +22,14 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.gate impo
 OVERDUE_SECONDS = 900.0
 # More than this in one run is more than a person can have looked at.
 MOST_POSTS = 20000
+_DAY = 86400.0
+# Within the calendars of Python and PostgreSQL, also times as many as MOST_POSTS.
+_SECONDS: Mapping[str, Tuple[float, float]] = {
+    "overdue_for": (-3650 * _DAY, 3650 * _DAY),
+    "statement_timeout": (0.001, _DAY),
+    "spacing": (0.001, 30 * _DAY),
+}
+_YEAR_3000 = 32503680000.0
 
 _CONNECTION = (
     "cli_service",
@@ -103,8 +111,8 @@ def parse(params: Mapping[str, Any]) -> Request:
     for name in ("limit", "scan_limit"):
         if params[name] < 0:
             raise BadInput(f"{name} is {params[name]}, which is less than 0.", f"give {name} from 0.")
-    if params["statement_timeout"] <= 0:
-        raise BadInput("statement_timeout must be more than 0 seconds.", "give, for instance, 60.")
+    for name in ("overdue_for", "statement_timeout"):
+        _within(params[name], name)
     given = {name: entry.get("default") for name, entry in temporal.ARGUMENT_SPEC.items()}
     given.update({name: params[name] for name in ("project", "service", "failing_attempts", "deadline", *_CONNECTION)})
     return Request(
@@ -132,8 +140,7 @@ def parse(params: Mapping[str, Any]) -> Request:
 
 def parse_act(params: Mapping[str, Any], check_mode: bool) -> ActRequest:
     """Raises BadInput with the parameter's name."""
-    if params["spacing"] <= 0:
-        raise BadInput("spacing must be more than 0 seconds.", "give, for instance, 60.")
+    _within(params["spacing"], "spacing")
     for name in ("poke_at_once", "burst_threshold"):
         if params[name] < 0:
             raise BadInput(f"{name} is {params[name]}, which is less than 0.", f"give {name} from 0.")
@@ -166,6 +173,15 @@ def parse_act(params: Mapping[str, Any], check_mode: bool) -> ActRequest:
     )
 
 
+def _within(seconds: float, name: str) -> None:
+    least, most = _SECONDS[name]
+    # Written so that it refuses what is no number, too.
+    if not least < seconds <= most:
+        raise BadInput(
+            f"{name} must be more than {least:g} seconds, and is {seconds:g}.", f"give {name} up to {most:g}, not more."
+        )
+
+
 def _actions(given: Mapping[str, Any]) -> Dict[PostClass, Action]:
     found = dict(DEFAULTS)
     classes = {item.value for item in PostClass}
@@ -173,7 +189,7 @@ def _actions(given: Mapping[str, Any]) -> Dict[PostClass, Action]:
     for key, value in given.items():
         if key not in classes:
             raise BadInput(f"actions: there is no class {key!r}.", f"choose one of: {', '.join(sorted(classes))}.")
-        if value not in names:
+        if not isinstance(value, str) or value not in names:
             raise BadInput(f"actions: {key}: no such action: {value!r}.", f"choose one of: {', '.join(sorted(names))}.")
         found[PostClass(key)] = Action(value)
     check(found)
@@ -184,9 +200,10 @@ def moment(text: Optional[str], name: str) -> Optional[datetime]:
     """Naive UTC of an ISO 8601 time with a zone. Raises BadInput."""
     if not text:
         return None
-    seconds = parse_time(text.strip().replace(" ", "T"))
-    if seconds is None:
+    seconds = parse_time(text.strip().replace(" ", "T", 1).replace(" ", ""))
+    if seconds is None or not 0 <= seconds < _YEAR_3000:
         raise BadInput(
-            f"{name} is {text!r}, which is no time with a zone.", "write it like 2026-01-31T18:00:00Z, or with +01:00."
+            f"{name} is {text!r}, which is no time with a zone.",
+            "write it like 2026-01-31T18:00:00Z, or with +01:00, within the years 1970 to 2999.",
         )
     return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)

@@ -112,10 +112,10 @@ def check(actions: Mapping[PostClass, Action]) -> None:
 
 
 def build(judged: Sequence[Judged], settings: Settings, now: datetime, taken: Taken) -> Plan:
-    """Raises BadInput when more posts would be changed than `max_posts`."""
+    """Oldest posts first, in whatever order they come. Raises BadInput when more would be changed than `max_posts`."""
     items: List[Item] = []
     skipped: List[Skipped] = []
-    for one in judged:
+    for one in sorted(judged, key=lambda one: (one.row.due, one.row.id)):
         action = settings.actions.get(one.post_class, Action.NONE)
         if action is Action.NONE:
             continue
@@ -128,7 +128,7 @@ def build(judged: Sequence[Judged], settings: Settings, now: datetime, taken: Ta
     if len(items) > settings.max_posts:
         raise BadInput(
             f"{len(items)} posts would be changed, and max_posts is {settings.max_posts}; nothing was changed.",
-            f"look at the plan in check mode, then give max_posts: {len(items)}, or select fewer.",
+            f"give max_posts: {len(items)}, first in check mode to see the plan, or select fewer.",
         )
     return Plan(tuple(items), tuple(skipped))
 

@@ -121,11 +121,18 @@ def pending(folder: str) -> Tuple[str, ...]:
 
 
 def keep_away(path: str, posts: Iterable[str]) -> None:
-    """Note posts that turned out to have begun publishing: undoing must not start them either."""
-    with open(path, "a", encoding="utf-8") as stream:
-        stream.write(json.dumps({"kept_away": list(posts)}) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    """Note posts that turned out to have begun publishing: undoing must not start them either. Raises UndoFailed."""
+    with _told(path):
+        length = os.path.getsize(path)
+        try:
+            with open(path, "a", encoding="utf-8") as stream:
+                stream.write(json.dumps({"kept_away": list(posts)}) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError:
+            # Half a line would make the whole file a damaged one, for the next run as well.
+            os.truncate(path, length)
+            raise
 
 
 def newest(folder: str, header: Header) -> str:
@@ -134,23 +141,36 @@ def newest(folder: str, header: Header) -> str:
 
 
 def finish(path: str, suffix: str) -> str:
-    """Give the file its next name."""
+    """Give the file its next name. Raises UndoFailed."""
     base = next(path[: -len(end)] for end in (PENDING, UNDO) if path.endswith(end))
-    os.replace(path, base + suffix)
-    _sync(os.path.dirname(path))
+    with _told(path):
+        os.replace(path, base + suffix)
+        _sync(os.path.dirname(path))
     return base + suffix
 
 
 def discard(path: str) -> None:
-    """Of a run that changed no row."""
-    os.unlink(path)
-    _sync(os.path.dirname(path))
+    """Of a run that changed no row. Raises UndoFailed."""
+    with _told(path):
+        os.unlink(path)
+        _sync(os.path.dirname(path))
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise UndoFailed(
+            f"The undo file {path} could not be brought up to date: {problem.strerror or problem}.",
+            "make its folder writable, and run this again: it finishes what is left.",
+        ) from problem
 
 
 def header(path: str) -> Header:
     """Raises BadInput for a file that is none of ours."""
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open(path, encoding="utf-8", errors="surrogatepass") as stream:
             first = json.loads(stream.readline())
         if first["format"] != FORMAT:
             raise ValueError("another format")
@@ -191,7 +211,10 @@ def _lines(path: str) -> Iterator[Dict[str, Any]]:
     with open(path, encoding="utf-8", errors="surrogatepass") as stream:
         next(stream, "")
         for text in stream:
-            yield json.loads(text)
+            line = json.loads(text)
+            if not isinstance(line, dict):
+                raise ValueError("no object")
+            yield line
 
 
 def _sync(folder: str) -> None:

@@ -10,6 +10,7 @@ Connections are kept open, a few side by side.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
@@ -153,6 +154,8 @@ class HttpWorkflows(Workflows):
                 problem = trouble
                 connection.close()
                 self._local.connection = None
+                if isinstance(trouble, socket.timeout):
+                    break
         reason = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
         raise WorkflowsFailed(
             f"Temporal's HTTP API at {self._where[0]}:{self._where[1]} does not answer: {reason}.",

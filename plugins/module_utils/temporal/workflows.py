@@ -21,7 +21,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli impor
 PUBLISHING = frozenset({"postSocial", "postSocialPending", "checkPostStatus", "finalizePost", "postComment"})
 # Those that make a post visible.
 SENDING = frozenset({"postSocial", "finalizePost"})
-STARTED = "STARTED"
+# An activity in any other state may be at work: CANCEL_REQUESTED and PAUSE_REQUESTED are states of started ones.
+WAITING = frozenset({"SCHEDULED", "PAUSED"})
 RUNNING = "RUNNING"
 _STATUS = "WORKFLOW_EXECUTION_STATUS_"
 _ACTIVITY = "PENDING_ACTIVITY_STATE_"
@@ -41,6 +42,11 @@ class PendingActivity:
     attempt: int
     worker: str
     started_at: float
+
+    @property
+    def started(self) -> bool:
+        """Whether a worker has it."""
+        return self.state not in WAITING
 
 
 @dataclass(frozen=True)
@@ -127,8 +133,13 @@ class Workflows(ABC):
 
 
 def parse_workflow(data: Any) -> Workflow:
-    """Out of a description, in the JSON form of protocol buffers."""
+    """Out of a description, in the JSON form of protocol buffers. Raises WorkflowsFailed for anything else."""
     execution = data.get("workflowExecutionInfo") if isinstance(data, dict) else None
+    # Without its state it would pass for one that has ended.
+    if not text_at(execution, "status"):
+        raise WorkflowsFailed(
+            "Temporal described a workflow without its state.", "ask temporal_health what is wrong with it."
+        )
     attempt = text_at(data, "pendingWorkflowTask", "attempt")
     pending = isinstance(data, dict) and bool(data.get("pendingWorkflowTask"))
     return Workflow(
@@ -179,4 +190,4 @@ def parse_trail(events: Iterable[Mapping[str, Any]]) -> Trail:
 
 
 def _number(text: str, otherwise: int) -> int:
-    return int(text) if text.isdigit() else otherwise
+    return int(text) if text.isdecimal() else otherwise

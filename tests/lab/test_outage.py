@@ -1,0 +1,132 @@
+"""An outage and its repair, again and again, with the repair killed at random: nothing lost, nothing twice, no burst.
+
+OUTAGE_RUNS says how often (1 in `make test`), OUTAGE_POSTS how many posts each time, over ten channels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import modules
+import pytest
+import worker
+from labkit import posts, social
+from labkit.paths import COLLECTIONS
+from labkit.stack import Stack
+from labkit.temporal import SWEEP, Temporal
+from labkit.waiting import wait_for
+
+CHANNELS = "x,mastodon,tiktok,instagram,facebook,linkedin,threads,bluesky,reddit,youtube"
+RUNS = int(os.environ.get("OUTAGE_RUNS", "1"))
+POSTS = int(os.environ.get("OUTAGE_POSTS", "300"))
+PER_MINUTE = 60
+"""Posts of one channel in a minute, after the repair."""
+RESUME_SECONDS = 25
+MOST_KILLS = 3
+SPREAD = ("worker-dead", "no-workflow", "workflow-running-overdue", "scheduled")
+
+
+@pytest.fixture(scope="module")
+def project() -> str:
+    return "postiz-outage"
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, object]:
+    return {"stack_port": 4151, "stack_temporal_ui_port": 8151, "lab_queues": CHANNELS}
+
+
+@pytest.fixture(params=range(RUNS))
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Random, and told, so that a failure can be had again."""
+    seed = int(os.environ.get("OUTAGE_SEED", time.time_ns() % 1_000_000 + request.param))
+    print(f"OUTAGE_SEED={seed}")
+    return random.Random(seed)
+
+
+def order(stack: Stack, undo: Path) -> dict[str, Any]:
+    """The burst guard's own parameters."""
+    return {
+        "project": stack.project,
+        "undo_directory": str(undo),
+        "actions": dict.fromkeys(SPREAD, "reschedule"),
+        "overdue_for": -10.0,
+        "spacing": 60 / PER_MINUTE,
+        "burst_threshold": 3,
+        "max_posts": 1000,
+        "not_before": (datetime.now(UTC) + timedelta(seconds=RESUME_SECONDS)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def killed(parameters: dict[str, Any], seconds: float) -> bool:
+    """Run the repair for so long, then SIGKILL; whether it had ended before."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"{modules.PREFIX}.stuck_posts"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": parameters}))
+    process.stdin.close()
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return False
+    return True
+
+
+def test_outage(stack: Stack, temporal: Temporal, rng: random.Random, tmp_path: Path) -> None:
+    names = CHANNELS.split(",")
+    if temporal.status(SWEEP) == "RUNNING":
+        temporal.terminate(SWEEP)
+    drafts = posts.insert(stack, 3600, children=1, state="DRAFT")
+    undo = tmp_path / "undo"
+    kills = 0
+    with worker.away(stack):
+        with ThreadPoolExecutor(4) as pool:
+            scheduled = list(pool.map(lambda number: posts.schedule(stack, 2, names[number % 10]), range(POSTS)))
+        threads = {name: posts.schedule(stack, 2, name, children=1) for name in ("x", "mastodon")}
+        every = [*scheduled, *threads.values()]
+        time.sleep(3)
+        for _ in range(rng.randint(1, MOST_KILLS)):
+            kills += not killed(order(stack, undo), rng.uniform(0.5, 8.0))
+        done = modules.run("stuck_posts", **order(stack, undo))
+        assert not done.failed, done.values["msg"]
+        assert not done.values["not_running"], done.values["report"]
+        back = time.time()
+    print(f"killed {kills} times; worker back after {time.time() - back:.0f} s; {done.values['report']}")
+    wait_for("all published", lambda: _published(stack, every), 60 * POSTS / len(names) / PER_MINUTE + 120, 1)
+    children = [post for root in threads.values() for post in posts.thread(stack, root)[1:]]
+    judged = social.judge(social.ledger(), [*every, *children])
+    assert judged.sound, (judged.lost, judged.twice)
+    for name in names:
+        moments = sorted(
+            posts.published_at(post) for number, post in enumerate(scheduled) if names[number % 10] == name
+        )
+        in_a_minute = max(sum(1 for other in moments if 0 <= (other - one).total_seconds() < 60) for one in moments)
+        assert in_a_minute <= PER_MINUTE, name
+        burst = max(sum(1 for other in moments if 0 <= (other - one).total_seconds() < 1) for one in moments)
+        assert burst <= 3, (name, [round((b - a).total_seconds(), 1) for a, b in pairwise(moments)])
+    assert set(posts.states(stack, drafts).values()) == {"DRAFT"}
+    assert not modules.run("stuck_posts", **order(stack, undo)).values["changed"]
+    stack.change('UPDATE "Post" SET "deletedAt" = now() AT TIME ZONE \'utc\' WHERE "deletedAt" IS NULL')
+
+
+def _published(stack: Stack, every: list[str]) -> bool:
+    return set(posts.states(stack, tuple(every)).values()) == {"PUBLISHED"}

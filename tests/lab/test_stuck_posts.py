@@ -1,0 +1,617 @@
+"""Stuck posts of every class, caused for real, and their repair: nothing lost, nothing twice, killed at every step."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import contract
+import modules
+import psycopg2
+import pytest
+import worker
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts import changes
+from labkit import posts, social
+from labkit.faults import repair
+from labkit.paths import COLLECTIONS
+from labkit.stack import Stack
+from labkit.temporal import SWEEP, Temporal
+from labkit.waiting import stays, wait_for
+from modules import Result
+from psycopg2 import sql
+
+pytestmark = pytest.mark.usefixtures("whole_again", "calm")
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+CHANNELS = "x,mastodon,tiktok,instagram,facebook,linkedin,threads,bluesky,reddit,youtube"
+PUBLISH_SECONDS = 30.0
+PLANTED = f"planted-{secrets.token_hex(8)}"
+SCALE = 10
+"""Upstream's waits are ten times shorter here: an activity may take 180 s, and the sweep would come after 360 s."""
+
+
+@pytest.fixture(scope="module")
+def project() -> str:
+    return "postiz-posts"
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, object]:
+    return {
+        "stack_port": 4131,
+        "stack_temporal_ui_port": 8131,
+        "lab_queues": CHANNELS,
+        "lab_time_scale": SCALE,
+    }
+
+
+@pytest.fixture
+def calm(stack: Stack, temporal: Temporal) -> None:
+    """Without upstream's own sweep, and without posts of an earlier test."""
+    if temporal.status(SWEEP) == "RUNNING":
+        temporal.terminate(SWEEP)
+    running = temporal.json(
+        "workflow", "list", "--query", 'WorkflowId STARTS_WITH "post_" AND ExecutionStatus="Running"'
+    )
+    for entry in running or ():
+        temporal.terminate(entry["execution"]["workflowId"])
+    stack.change('UPDATE "Post" SET "deletedAt" = now() AT TIME ZONE \'utc\' WHERE "deletedAt" IS NULL')
+    stack.change('UPDATE "Integration" SET disabled = false, "refreshNeeded" = false, "inBetweenSteps" = false')
+
+
+@pytest.fixture
+def undo(tmp_path: Path) -> str:
+    return str(tmp_path / "undo")
+
+
+def look(stack: Stack, **parameters: Any) -> Result:
+    return modules.run("stuck_posts_info", project=stack.project, **parameters)
+
+
+def act(stack: Stack, undo: str, check: bool = False, **parameters: Any) -> Result:
+    given = {"undo_directory": undo, "_ansible_check_mode": check, "_ansible_diff": True, **parameters}
+    return modules.run("stuck_posts", project=stack.project, **given)
+
+
+def classes(result: Result) -> dict[str, str]:
+    assert not result.failed, result.values["msg"]
+    return {post["id"]: post["class"] for post in result.values["posts"]}
+
+
+def row(stack: Stack, post: str) -> str:
+    """The complete row."""
+    return str(stack.rows('SELECT to_jsonb(p)::text FROM "Post" p WHERE id = %s', post)[0][0])
+
+
+def ended(stack: Stack, post: str, state: str, seconds: float = PUBLISH_SECONDS) -> None:
+    wait_for(f"{post} {state}", lambda: posts.read(stack, post).state == state, seconds)
+
+
+def sleeping(stack: Stack, temporal: Temporal, seconds: float = HOUR, channel: str = "x") -> str:
+    """A post of the future whose workflow has gone to sleep."""
+    post = posts.schedule(stack, seconds, channel)
+    wait_for("a sleeping workflow", lambda: _asleep(temporal, post), 20, 0.1)
+    return post
+
+
+def _asleep(temporal: Temporal, post: str) -> bool:
+    described = temporal.describe(f"post_{post}") or {}
+    return int(described["workflowExecutionInfo"]["historyLength"]) >= 11 if described else False
+
+
+def update(stack: Stack, post: str, column: str, value: object) -> None:
+    with stack.database() as cursor:
+        statement = sql.SQL('UPDATE "Post" SET {} = %s WHERE id = %s').format(sql.Identifier(column))
+        cursor.execute(statement, (value, post))
+
+
+def flag_channel(stack: Stack, channel: str, column: str, value: object) -> None:
+    with stack.database() as cursor:
+        statement = sql.SQL('UPDATE "Integration" SET {} = %s WHERE id = %s').format(sql.Identifier(column))
+        cursor.execute(statement, (value, channel))
+
+
+# Classes
+
+
+def test_nothing_that_is_not_stuck_is_called_so(stack: Stack, temporal: Temporal) -> None:
+    future = sleeping(stack, temporal)
+    root, child = posts.insert(stack, HOUR, children=1)
+    (draft,) = posts.insert(stack, HOUR, state="DRAFT")
+    (recurring,) = posts.insert(stack, HOUR)
+    update(stack, recurring, "intervalInDays", 7)
+    (published,) = posts.insert(stack, HOUR, state="PUBLISHED")
+    result = look(stack)
+    assert classes(result) == {root: "no-workflow"}
+    assert not {future, child, draft, recurring, published} & set(classes(result))
+
+
+@pytest.mark.parametrize("flag", ["disabled", "refreshNeeded", "inBetweenSteps", "deletedAt"])
+def test_channel_broken(stack: Stack, undo: str, flag: str) -> None:
+    (post,) = posts.insert(stack, HOUR, "reddit")
+    channel = posts.channel(stack, "reddit").id
+    value: object = posts.now() if flag == "deletedAt" else True
+    flag_channel(stack, channel, flag, value)
+    try:
+        result = look(stack)
+        assert classes(result) == {post: "channel-broken"}
+        assert result.codes == ["posts-channel-broken"]
+        assert act(stack, undo, actions={"channel-broken": "poke"}).values["msg"].startswith("poke is no action")
+        before = row(stack, post)
+        held = act(stack, undo, actions={"channel-broken": "hold"})
+        assert held.values["planned"] == 1
+        assert posts.read(stack, post).state == "DRAFT"
+        act(stack, undo, state="undone", undo_file=held.values["undo_file"])
+        assert row(stack, post) == before
+    finally:
+        stack.change('UPDATE "Integration" SET "deletedAt" = NULL WHERE id = %s', channel)
+
+
+def test_without_a_workflow(stack: Stack, undo: str) -> None:
+    (lost,) = posts.insert(stack, HOUR, "x")
+    (old,) = posts.insert(stack, 4 * DAY, "mastodon")
+    assert classes(look(stack)) == {lost: "no-workflow", old: "older-than-sweep"}
+    assert classes(look(stack, newer_than=_iso(-2 * HOUR))) == {lost: "no-workflow"}
+    assert look(stack, newer_than=_iso(-2 * HOUR)).values["older_than_selected"] == 1
+    assert classes(look(stack, providers=["mastodon"])) == {old: "older-than-sweep"}
+    planned = act(stack, undo, check=True)
+    assert planned.values["changed"]
+    assert posts.read(stack, lost).state == "QUEUE"
+    assert not Path(undo).exists()
+    done = act(stack, undo)
+    assert done.values["plan"] == planned.values["plan"]
+    assert done.values["diff"] == planned.values["diff"]
+    ended(stack, lost, "PUBLISHED")
+    assert social.published(lost) == 1
+    again = act(stack, undo)
+    assert not again.values["changed"]
+    assert posts.read(stack, old).state == "QUEUE"
+    assert social.published(lost) == 1
+
+
+def test_a_sleeping_workflow_behind_whose_back_the_date_was_changed(
+    stack: Stack, temporal: Temporal, undo: str
+) -> None:
+    post = sleeping(stack, temporal)
+    update(stack, post, "publishDate", posts.now() - timedelta(hours=1))
+    result = look(stack)
+    assert classes(result) == {post: "workflow-running-overdue"}
+    assert "sleeps until" in result.values["posts"][0]["evidence"]
+    assert not act(stack, undo).values["changed"], "nothing is done unless it is asked for"
+    done = act(stack, undo, actions={"workflow-running-overdue": "reschedule"})
+    assert done.values["plan"][0]["action"] == "reschedule"
+    ended(stack, post, "PUBLISHED")
+    assert social.published(post) == 1
+
+
+def test_ghosts(stack: Stack, temporal: Temporal, undo: str) -> None:
+    deleted, gone, draft, moved = (sleeping(stack, temporal) for _ in range(4))
+    update(stack, deleted, "deletedAt", posts.now())
+    stack.change('DELETE FROM "Post" WHERE id = %s', gone)
+    update(stack, draft, "state", "DRAFT")
+    due = posts.now() + timedelta(hours=2)
+    update(stack, moved, "publishDate", due)
+    expected = dict.fromkeys((deleted, gone, draft, moved), "ghost-workflow")
+    wait_for("visibility", lambda: classes(look(stack)) == expected, 20)
+    before = row(stack, draft)
+    done = act(stack, undo)
+    assert done.values["planned"] == 4
+    assert [temporal.status(f"post_{post}") for post in (deleted, gone, draft)] == ["TERMINATED"] * 3
+    assert row(stack, draft) == before
+    wait_for("a workflow at the row's time", lambda: _asleep(temporal, moved), 20)
+    wait_for("no ghost", lambda: classes(look(stack)) == {}, 20)
+    assert not act(stack, undo).values["changed"]
+
+
+def test_a_type_that_no_worker_registers(stack: Stack, temporal: Temporal, undo: str) -> None:
+    (post,) = posts.insert(stack, HOUR)
+    channel = posts.channel(stack)
+    temporal.poke(post, channel.organization, channel.provider, "postWorkflowV999")
+    wait_for("its class", lambda: classes(look(stack, failing_attempts=2)) == {post: "workflow-failing"}, 60)
+    done = act(stack, undo, failing_attempts=2, actions={"workflow-failing": "reschedule"})
+    assert done.values["planned"] == 1, done.values["report"]
+    ended(stack, post, "PUBLISHED")
+    assert temporal.post_workflow_type(post) != "postWorkflowV999"
+    assert social.published(post) == 1
+
+
+def test_live_but_marked_error(stack: Stack, temporal: Temporal, undo: str) -> None:
+    post = posts.schedule(stack, 0)
+    ended(stack, post, "PUBLISHED")
+    wait_for("its workflow's end", lambda: temporal.status(f"post_{post}") == "COMPLETED", 30)
+    channel = posts.channel(stack)
+    temporal.poke(post, channel.organization, channel.provider, temporal.post_workflow_type(post))
+    ended(stack, post, "ERROR")
+    (other,) = posts.insert(stack, HOUR, state="ERROR")
+    for column, value in (("releaseId", "r"), ("error", "a comment failed")):
+        update(stack, other, column, value)
+    assert classes(look(stack)) == {post: "live-but-marked-error", other: "live-but-marked-error"}
+    done = act(stack, undo)
+    assert done.values["planned"] == 1
+    assert [item["id"] for item in done.values["skipped"]] == [other]
+    assert posts.read(stack, post).state == "PUBLISHED"
+    assert posts.read(stack, post).error is None
+    assert posts.read(stack, other).state == "ERROR"
+    assert social.published(post) == 1
+
+
+def test_what_may_be_live_is_never_started_again(stack: Stack, temporal: Temporal, undo: str) -> None:
+    social.behave("bluesky", mode="hang", times=1)
+    unknown = posts.schedule(stack, 0, "bluesky")
+    wait_for("the call", lambda: social.ledger(unknown), PUBLISH_SECONDS, 0.1)
+    assert classes(look(stack, posts=[unknown])) == {unknown: "publishing"}
+    stack.container("postiz").kill()
+    update(stack, unknown, "publishDate", posts.now() - timedelta(hours=1))
+    result = look(stack)
+    assert classes(result) == {unknown: "outcome-unknown"}
+    assert "finalizePost" in result.values["posts"][0]["evidence"]
+    sent = ("worker-dead", "no-workflow", "workflow-running-overdue", "outcome-unknown", "workflow-failing")
+    everything = dict.fromkeys(sent, "reschedule")
+    refused = act(stack, undo, actions=everything)
+    assert not refused.values["changed"]
+    assert refused.values["skipped"][0]["id"] == unknown
+    repair.start_service(stack, "postiz")
+    repair.wait_works(stack)
+    assert classes(look(stack)) == {unknown: "outcome-unknown"}, "also beside a living worker"
+    failed = act(stack, undo, actions={"outcome-unknown": "fail"})
+    assert failed.values["planned"] == 1
+    assert posts.read(stack, unknown).error == "Could not confirm the post status"
+    assert temporal.status(f"post_{unknown}") == "TERMINATED"
+    back = act(stack, undo, state="undone", undo_file=failed.values["undo_file"])
+    assert back.values["skipped"][0]["reason"].startswith("it may be live")
+    assert posts.read(stack, unknown).state == "ERROR"
+    assert stays(lambda: social.published(unknown) == 1, 5)
+
+
+def test_a_run_that_ended_while_it_was_publishing(stack: Stack, temporal: Temporal, undo: str) -> None:
+    social.behave("bluesky", mode="hang", times=1)
+    post = posts.schedule(stack, 0, "bluesky")
+    wait_for("the call", lambda: social.ledger(post), PUBLISH_SECONDS, 0.1)
+    temporal.terminate(f"post_{post}")
+    update(stack, post, "publishDate", posts.now() - timedelta(hours=1))
+    assert classes(look(stack)) == {post: "outcome-unknown"}
+    assert not act(stack, undo, actions={"outcome-unknown": "reschedule"}).values["changed"]
+    accepted = act(stack, undo, actions={"outcome-unknown": "reschedule"}, accept_duplicate_risk=[post])
+    assert accepted.values["planned"] == 1
+    wait_for("a second publish, as it was asked for", lambda: social.published(post) == 2, PUBLISH_SECONDS)
+
+
+def test_looping(stack: Stack, undo: str) -> None:
+    social.behave("threads", mode="drop")
+    post = posts.schedule(stack, 0, "threads")
+    wait_for("two calls", lambda: len(social.ledger(post)) >= 2, 60, 0.1)
+    result = look(stack, posts=[post])
+    assert classes(result)[post] in ("looping", "publishing")
+    wait_for("its class", lambda: classes(look(stack, posts=[post])) == {post: "looping"}, 20, 0.1)
+    done = act(stack, undo, posts=[post], actions={"looping": "fail"})
+    assert done.values["planned"] == 1, done.values["report"]
+    calls = len(social.ledger(post))
+    assert stays(lambda: len(social.ledger(post)) == calls, 5)
+
+
+# Repair
+
+
+def test_actions_on_posts_of_the_future(stack: Stack, temporal: Temporal, undo: str) -> None:
+    held, failed, deleted, moved = (sleeping(stack, temporal, HOUR) for _ in range(4))
+    root = posts.schedule(stack, HOUR, "x", children=1)
+    wait_for("a sleeping workflow", lambda: _asleep(temporal, root), 20, 0.1)
+    chosen = {held: "hold", failed: "fail", deleted: "delete", root: "delete", moved: "reschedule"}
+    before = {post: row(stack, post) for post in (*chosen, *posts.thread(stack, root))}
+    files = []
+    for action in ("hold", "fail", "delete", "reschedule"):
+        ids = [post for post, wanted in chosen.items() if wanted == action]
+        done = act(stack, undo, posts=ids, actions={"scheduled": action}, not_before=_iso(2 * HOUR))
+        assert done.values["planned"] == len(ids), done.values["report"]
+        files.append(done.values["undo_file"])
+    assert posts.read(stack, held).state == "DRAFT"
+    assert (posts.read(stack, failed).state, posts.read(stack, failed).error) == (
+        "ERROR",
+        "Stuck, and given up by the operator",
+    )
+    assert all(posts.read(stack, post).deleted for post in (deleted, *posts.thread(stack, root)))
+    assert posts.read(stack, moved).due > posts.now() + timedelta(hours=1.9)
+    for post in (held, failed, deleted, root):
+        assert temporal.status(f"post_{post}") == "TERMINATED"
+    assert temporal.status(f"post_{moved}") == "RUNNING"
+    wait_for("a sleeping workflow", lambda: _asleep(temporal, moved), 20, 0.1)
+    for path in files:
+        assert act(stack, undo, check=True, state="undone", undo_file=path).values["changed"]
+        back = act(stack, undo, state="undone", undo_file=path)
+        assert not back.failed, back.values["msg"]
+        assert back.values["skipped"] == []
+    assert {post: row(stack, post) for post in before} == before, "byte for byte"
+    for post in chosen:
+        wait_for("a workflow again", lambda post=post: _asleep(temporal, post), 20, 0.1)
+    assert classes(look(stack)) == {}
+    again = act(stack, undo, state="undone", undo_file=files[0].replace(".undo.", ".undone."))
+    assert not again.values["changed"]
+
+
+def test_rows_of_any_content_come_back_byte_for_byte(stack: Stack, undo: str) -> None:
+    (post,) = posts.insert(stack, HOUR)
+    update(stack, post, "content", f"{PLANTED} 😀 \u202e \\ ' \" {'long ' * 20000}")
+    update(stack, post, "error", "an older text\nwith two lines")
+    before = row(stack, post)
+    done = act(stack, undo, actions={"no-workflow": "fail"})
+    path = done.values["undo_file"]
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+    assert Path(undo).stat().st_mode & 0o777 == 0o700
+    assert PLANTED not in done.text
+    assert PLANTED not in look(stack, posts=[post]).text
+    assert act(stack, undo, state="undone", undo_file=path).values["restored"] == [post]
+    assert row(stack, post) == before
+
+
+def test_no_secret_leaves_the_modules(stack: Stack, undo: str) -> None:
+    posts.insert(stack, HOUR)
+    text = look(stack).text + act(stack, undo, check=True).text + act(stack, undo).text
+    secret = {
+        row[0] for row in stack.rows('SELECT token FROM "Integration" UNION SELECT "refreshToken" FROM "Integration"')
+    }
+    secret |= {
+        value
+        for name, value in stack.environment("postiz").items()
+        if any(word in name for word in ("SECRET", "PASSWORD", "DATABASE_URL"))
+    }
+    secret.add(stack.environment("postiz-postgres")["POSTGRES_PASSWORD"])
+    assert len(secret) > 5
+    assert not [value for value in secret if value and value in text]
+
+
+def test_a_post_edited_between_plan_and_act_is_left_alone(stack: Stack, undo: str) -> None:
+    (edited,) = posts.insert(stack, HOUR)
+    (other,) = posts.insert(stack, HOUR)
+    process = _killed(stack, undo, 0, pause=True, actions={"no-workflow": "hold"})
+    assert process.stderr is not None
+    assert process.stderr.readline().strip() == "plan"
+    stack.change('UPDATE "Post" SET content = %s, "updatedAt" = %s WHERE id = %s', "edited", posts.now(), edited)
+    process.stdin.write("go\n")  # type: ignore[union-attr]
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert posts.read(stack, edited).state == "QUEUE"
+    assert posts.read(stack, other).state == "DRAFT"
+
+
+def test_kill_after_every_step(stack: Stack, temporal: Temporal, tmp_path: Path) -> None:
+    """After a kill anywhere, one more run ends it: nothing lost, nothing twice."""
+    everything = {"workflow-running-overdue": "reschedule", "scheduled": "reschedule"}
+    for last in range(1, 40):
+        undo = str(tmp_path / f"undo-{last}")
+        (poked,) = posts.insert(stack, HOUR, "mastodon")
+        moved = sleeping(stack, temporal, HOUR, "tiktok")
+        update(stack, moved, "publishDate", posts.now() - timedelta(hours=1))
+        ghost = sleeping(stack, temporal, HOUR, "facebook")
+        update(stack, ghost, "deletedAt", posts.now())
+        wait_for("visibility", lambda ghost=ghost: ghost in classes(look(stack)), 20)
+        process = _killed(stack, undo, last, actions=everything)
+        _, steps = process.communicate(timeout=60)
+        done = act(stack, undo, actions=everything)
+        assert not done.failed, done.values["msg"]
+        for post in (poked, moved):
+            ended(stack, post, "PUBLISHED")
+            assert social.published(post) == 1, steps
+        assert temporal.status(f"post_{ghost}") == "TERMINATED", steps
+        assert social.published(ghost) == 0
+        assert list(Path(undo).glob("*.pending*")) == [], steps
+        wait_for("no ghost", lambda: classes(look(stack)) == {}, 20)
+        assert not act(stack, undo, actions=everything).values["changed"], steps
+        if process.returncode == 0:
+            assert len(steps.split("\n")) >= 8, "it has steps"
+            return
+    pytest.fail("the run never came to its end")
+
+
+def _killed(stack: Stack, undo: str, last: int, pause: bool = False, **parameters: Any) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("killed_repair.py")), str(last), *(["pause"] if pause else [])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps({"project": stack.project, "undo_directory": undo, **parameters}) + "\n")
+    process.stdin.flush()
+    return process
+
+
+def test_two_runs_at_the_same_time(stack: Stack, undo: str) -> None:
+    (post,) = posts.insert(stack, HOUR)
+    process = _killed(stack, undo, 0, pause=True)
+    assert process.stderr is not None
+    assert process.stderr.readline().strip() == "plan"
+    second = act(stack, undo)
+    assert second.failed
+    assert second.values["msg"].startswith("Another run of stuck_posts works on this database; nothing was changed.")
+    process.stdin.write("go\n")  # type: ignore[union-attr]
+    process.communicate(timeout=60)
+    ended(stack, post, "PUBLISHED")
+    assert social.published(post) == 1
+
+
+def test_the_cap_says_the_number(stack: Stack, undo: str) -> None:
+    for _ in range(3):
+        posts.insert(stack, HOUR)
+    refused = act(stack, undo, max_posts=2)
+    assert refused.failed
+    assert "3 posts would be changed, and max_posts is 2; nothing was changed." in refused.values["msg"]
+    assert not Path(undo).exists()
+
+
+# The burst guard
+
+
+def test_a_backlog_goes_out_at_a_rate(stack: Stack, undo: str) -> None:
+    """Worker away, posts fall due, the guard spreads them, the worker comes back: each once, none in a burst."""
+    names = CHANNELS.split(",")
+    spacing = 4.0
+    with worker.away(stack):
+        due = {name: [posts.schedule(stack, 1, name) for _ in range(4)] for name in names}
+        drafts = posts.insert(stack, HOUR, children=1, state="DRAFT")
+        few = posts.schedule(stack, 1, "x")
+        del few
+        time.sleep(2)
+        found = look(stack, overdue_for=0)
+        assert set(classes(found).values()) == {"worker-dead"}
+        guarded = act(
+            stack,
+            undo,
+            overdue_for=-60,
+            burst_threshold=3,
+            spacing=spacing,
+            max_posts=100,
+            not_before=_iso(15),
+            actions={"worker-dead": "reschedule", "no-workflow": "reschedule", "scheduled": "reschedule"},
+        )
+        assert guarded.values["planned"] == 41, guarded.values["report"]
+    every = [post for ids in due.values() for post in ids]
+    for post in every:
+        ended(stack, post, "PUBLISHED", 90)
+    judged = social.judge(social.ledger(), every)
+    assert judged.sound, judged
+    for name, ids in due.items():
+        moments = sorted(posts.published_at(post) for post in ids)
+        gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(moments)]
+        assert min(gaps) > spacing * 0.75, (name, gaps)
+    assert {posts.read(stack, post).state for post in drafts} == {"DRAFT"}
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({"project": "nope"}, "Compose project 'nope' has no container"),
+        ({"service": "nope"}, "has no container of a service 'nope'"),
+        ({"namespace": "nope"}, "[namespace-missing]"),
+        ({"address": "temporal:1"}, "[temporal-unreachable]"),
+        ({"database_host": "127.0.0.1", "database_port": 1}, "The database of Postiz cannot be used"),
+        ({"newer_than": "yesterday"}, "newer_than is 'yesterday', which is no time with a zone."),
+        ({"limit": -1}, "limit is -1, which is less than 0."),
+    ],
+)
+def test_bad_input(stack: Stack, undo: str, parameters: dict[str, Any], text: str) -> None:
+    for module, more in (("stuck_posts_info", {}), ("stuck_posts", {"undo_directory": undo})):
+        result = modules.run(module, **{"project": stack.project, **parameters, **more})
+        assert result.failed
+        assert text in result.values["msg"]
+        assert "Remedy: " in result.values["msg"]
+        assert "exception" not in result.values
+    assert not Path(undo).exists()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({"actions": {"nonsense": "hold"}}, "there is no class 'nonsense'"),
+        ({"actions": {"no-workflow": "explode"}}, "no such action: 'explode'"),
+        ({"actions": {"publishing": "hold"}}, "hold is no action for posts of the class publishing"),
+        ({"state": "undone"}, "undo_file is missing"),
+        ({"state": "undone", "undo_file": "/etc/hostname"}, "is no undo file of stuck_posts"),
+        ({"max_posts": 0}, "max_posts is 0"),
+        ({"spacing": 0}, "spacing must be more than 0"),
+        ({"undo_directory": "/proc/nowhere"}, "nothing was changed"),
+    ],
+)
+def test_bad_orders(stack: Stack, undo: str, parameters: dict[str, Any], text: str) -> None:
+    (post,) = posts.insert(stack, HOUR)
+    before = row(stack, post)
+    result = act(stack, **{"undo": undo, **parameters})
+    assert result.failed
+    assert text in result.values["msg"]
+    assert row(stack, post) == before
+
+
+def test_databases_that_do_not_take_it(stack: Stack, undo: str) -> None:
+    (post,) = posts.insert(stack, HOUR)
+    before = row(stack, post)
+    user = stack.environment("postiz-postgres")["POSTGRES_USER"]
+    password = stack.environment("postiz-postgres")["POSTGRES_PASSWORD"]
+    stack.change(f"ALTER ROLE \"{user}\" PASSWORD 'another'")
+    try:
+        wrong = act(stack, undo)
+    finally:
+        # The local socket asks for no password.
+        statement = f"ALTER ROLE \"{user}\" PASSWORD '{password}'"
+        name = stack.environment("postiz-postgres")["POSTGRES_DB"]
+        stack.run("postiz-postgres", "psql", "-U", user, "-d", name, "-c", statement)
+    assert "password authentication failed" in wrong.values["msg"]
+    assert password not in wrong.text
+    stack.change('ALTER TABLE "Post" RENAME COLUMN "releaseURL" TO "releaseURLs"')
+    try:
+        other = look(stack)
+    finally:
+        stack.change('ALTER TABLE "Post" RENAME COLUMN "releaseURLs" TO "releaseURL"')
+    assert other.values["msg"].startswith("The tables of this release of Postiz are others than those known here")
+    stack.change("CREATE ROLE reader LOGIN PASSWORD 'reader'")
+    stack.change("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    connection = psycopg2.connect(
+        host=stack.address("postiz-postgres"),
+        user="reader",
+        password="reader",
+        dbname=stack.environment("postiz-postgres")["POSTGRES_DB"],
+    )
+    try:
+        with pytest.raises(changes.ReadOnly, match="cannot be changed by this user"):
+            changes.claim(connection)
+    finally:
+        connection.close()
+        stack.change("DROP OWNED BY reader")
+        stack.change("DROP ROLE reader")
+    assert row(stack, post) == before
+
+
+def test_temporal_away(stack: Stack, undo: str) -> None:
+    (post,) = posts.insert(stack, HOUR)
+    stack.container("temporal").stop(timeout=10)
+    try:
+        result = act(stack, undo)
+        assert result.failed
+        assert "[temporal-unreachable]" in result.values["msg"]
+        assert "Nothing was changed" in result.values["msg"]
+        assert posts.read(stack, post).state == "QUEUE"
+    finally:
+        repair.start_service(stack, "temporal")
+        repair.restart_postiz(stack)
+
+
+def test_through_the_command_line_client(stack: Stack, temporal: Temporal, undo: str) -> None:
+    """Where the HTTP API does not answer: the same answers, and the same repair."""
+    (lost,) = posts.insert(stack, HOUR)
+    moved = sleeping(stack, temporal)
+    update(stack, moved, "publishDate", posts.now() - timedelta(hours=1))
+    # By its number the frontend is no service of the project, so only the client's container is asked.
+    where = {"address": f"{stack.address('temporal')}:7233"}
+    assert classes(look(stack, **where)) == {lost: "no-workflow", moved: "workflow-running-overdue"}
+    done = act(stack, undo, actions={"workflow-running-overdue": "reschedule"}, **where)
+    assert done.values["planned"] == 2, done.values["report"]
+    for post in (lost, moved):
+        ended(stack, post, "PUBLISHED")
+        assert social.published(post) == 1
+
+
+def test_return_documentation_is_true(stack: Stack, undo: str) -> None:
+    posts.insert(stack, HOUR)
+    posts.insert(stack, 4 * DAY)
+    assert contract.disagreements("stuck_posts_info", look(stack).values) == []
+    done = act(stack, undo, actions={"older-than-sweep": "hold"})
+    assert contract.disagreements("stuck_posts", done.values) == []
+    back = act(stack, undo, state="undone", undo_file=done.values["undo_file"])
+    assert contract.disagreements("stuck_posts", back.values) == []
+
+
+def _iso(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -11,6 +11,7 @@ whatever its row says, and nothing may start it again.
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from sys import intern
 from typing import List, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import (
@@ -139,7 +140,8 @@ def _without(seen: Seen, world: World) -> Judged:
 
 
 def _told(seen: Seen, world: World, post_class: PostClass, evidence: str) -> Judged:
-    return Judged(seen.row, post_class, evidence, seen.workflow, endable(seen, world))
+    # Thousands of posts have the same evidence.
+    return Judged(seen.row, post_class, intern(evidence), seen.workflow, endable(seen, world))
 
 
 def endable(seen: Seen, world: World) -> bool:

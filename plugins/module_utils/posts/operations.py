@@ -26,7 +26,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database imp
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, Judged, PostClass
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Looker, Scene, open_scene
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.parameters import MOST_POSTS, ActRequest, Request
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import build
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Plan, build
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.release import workflow_type
 
 
@@ -135,17 +135,7 @@ def repair(engine: Engine, request: ActRequest, clock: Clock, step: Callable[[st
             completed = going_back.complete(tools)
         if request.undo:
             return _undo(request, tools, completed)
-        found = find(connection, looker, look, lambda one: _chosen(one, request))
-        if len(found.wanted) > MOST_POSTS:
-            raise BadInput(
-                f"{len(found.wanted)} posts would be looked at in one run, and {MOST_POSTS} is the most.",
-                "select fewer, by channel or time.",
-            )
-
-        def taken(*asked: Any) -> Any:
-            return rows.taken(connection, *asked)
-
-        plan = build(found.wanted, request.settings, now, taken)
+        found, plan = planned(connection, looker, request, now)
         connection.rollback()
         if any(item.start for item in plan.items) and not kind:
             tools = _tools(scene, request, connection, looker, workflow_type(engine, scene.postiz), clock, step)
@@ -170,8 +160,28 @@ def repair(engine: Engine, request: ActRequest, clock: Clock, step: Callable[[st
         return Outcome(changed, payload, report.diff(plan) if plan.items else None, _warnings(done))
 
 
-def _chosen(one: Judged, request: ActRequest) -> bool:
-    return request.settings.actions.get(one.post_class, Action.NONE) is not Action.NONE
+def planned(connection: Any, looker: Looker, request: ActRequest, now: datetime) -> Tuple[Found, Plan]:
+    """What is found, and what is to be done about it. Raises BadInput when that is too much for one run."""
+    asked = 0
+
+    def chosen(one: Judged) -> bool:
+        nonlocal asked
+        if request.settings.actions.get(one.post_class, Action.NONE) is Action.NONE:
+            return False
+        # More than can be done is only counted: a million overdue posts take no more memory than these.
+        asked += 1
+        return asked <= MOST_POSTS
+
+    def taken(*values: Any) -> Any:
+        return rows.taken(connection, *values)
+
+    found = find(connection, looker, request.look, chosen)
+    if asked > MOST_POSTS:
+        raise BadInput(
+            f"{asked} posts would be looked at in one run, and {MOST_POSTS} is the most.",
+            "select fewer, by channel or time.",
+        )
+    return found, build(found.wanted, request.settings, now, taken)
 
 
 def _tools(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from sys import intern
 from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
@@ -149,8 +150,9 @@ def parse_workflow(data: Any) -> Workflow:
     return Workflow(
         identifier=text_at(execution, "execution", "workflowId"),
         run=text_at(execution, "execution", "runId"),
-        kind=text_at(execution, "type", "name"),
-        status=text_at(execution, "status").replace(_STATUS, ""),
+        # Thousands of workflows share these.
+        kind=intern(text_at(execution, "type", "name")),
+        status=intern(text_at(execution, "status").replace(_STATUS, "")),
         started_at=parse_time(text_at(execution, "startTime")) or 0.0,
         closed_at=parse_time(text_at(execution, "closeTime")),
         activities=tuple(_activity(item) for item in list_at(data, "pendingActivities")),

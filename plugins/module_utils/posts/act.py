@@ -11,7 +11,7 @@ queued post without a workflow, which is a class of its own. After the commit th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
@@ -56,8 +56,7 @@ class Done:
     skipped: Tuple[Skipped, ...] = ()
     kept_away: Tuple[str, ...] = ()
     undo_file: str = ""
-    completed: int = 0
-    not_running: Tuple[str, ...] = field(default=())
+    not_running: Tuple[str, ...] = ()
 
 
 def carry_out(plan: Plan, tools: Tools) -> Done:
@@ -84,7 +83,7 @@ def carry_out(plan: Plan, tools: Tools) -> Done:
     not_running = _prove(later, tools)
     name = undo.finish(path, undo.UNDO) if written else _drop(path)
     tools.step("end")
-    return Done(tuple(held), (*plan.skipped, *skipped), tuple(sorted(kept)), name, 0, not_running)
+    return Done(tuple(held), (*plan.skipped, *skipped), tuple(sorted(kept)), name, not_running)
 
 
 def _drop(path: str) -> str:

@@ -148,6 +148,12 @@ def newest(folder: str, header: Header) -> str:
     return os.path.join(folder, f"{header.stamp.strftime('%Y%m%dT%H%M%S.%f')[:-3]}Z{PENDING}")
 
 
+def current(path: str) -> str:
+    """The name that the file of a run has now: a run that was undone has moved it on."""
+    done = path[: -len(UNDO)] + UNDONE if path.endswith(UNDO) else path
+    return done if not os.path.exists(path) and os.path.exists(done) else path
+
+
 def finish(path: str, suffix: str) -> str:
     """Give the file its next name. Raises UndoFailed."""
     base = next(path[: -len(end)] for end in (PENDING, UNDO) if path.endswith(end))

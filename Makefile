@@ -106,7 +106,7 @@ posts: environment-dev ## Stuck and failed posts: every class, every kill, an ou
 
 outage: environment-dev ## An outage and its repair, killed at random, again and again (OUTAGE_RUNS=20)
 	tests/lab/lab images
-	OUTAGE_RUNS=$${OUTAGE_RUNS:-20} pytest -q -s tests/lab/test_outage.py
+	OUTAGE_RUNS=$${OUTAGE_RUNS:-20} OUTAGE_POSTS=$${OUTAGE_POSTS:-100} pytest -q -s tests/lab/test_outage.py
 
 engine-restart: environment-dev ## Restart this machine's engine, and every container on it, to prove the boot guard
 	pytest -q -s tests/lab/test_engine_restart.py

@@ -98,7 +98,8 @@ fidelity: environment-dev ## The facts that the collection relies on, checked on
 gates: environment-dev ## The health gates under each fault, on the lab
 	tests/lab/lab images
 	pytest -q tests/lab/test_preflight.py tests/lab/test_compose_health.py tests/lab/test_pm2_health.py \
-		tests/lab/test_stack_health.py tests/lab/test_faults.py
+		tests/lab/test_stack_health.py tests/lab/test_faults.py tests/lab/test_lab_command.py \
+		tests/lab/test_external_temporal.py tests/lab/test_stack_role.py
 
 posts: environment-dev ## Stuck and failed posts: every class, every kill, an outage, on the lab
 	tests/lab/lab images

@@ -150,7 +150,7 @@ def repair(engine: Engine, request: ActRequest, clock: Clock, step: Callable[[st
             **_common(found, look, now),
             "plan": [report.decision(item) for item in done.items[: look.limit]],
             "planned": len(done.items),
-            "skipped": [report.skip(item) for item in done.skipped[: look.limit]],
+            "left_alone": [report.skip(item) for item in done.skipped[: look.limit]],
             "kept_away": list(done.kept_away),
             "not_running": list(done.not_running),
             "undo_file": done.undo_file,
@@ -264,7 +264,7 @@ def _undone_payload(project: str, done: going_back.Undone, completed: int, text:
     return {
         "project": project,
         "restored": list(done.back),
-        "skipped": [{"id": post, "class": "", "action": "undo", "reason": reason} for post, reason in done.left],
+        "left_alone": [{"id": post, "class": "", "action": "undo", "reason": reason} for post, reason in done.left],
         "completed": completed,
         "report": text,
     }

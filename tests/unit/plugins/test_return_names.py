@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-import ansible_collections.selfhost.postiz.plugins.modules as modules
 import pytest
 import yaml
+from ansible_collections.selfhost.postiz.plugins import modules
 
 ANSIBLE_S_OWN = {
     "ansible_facts",

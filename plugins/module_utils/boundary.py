@@ -15,6 +15,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
     NotHealthy,
     Refused,
     StackError,
+    Unfinished,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
 
@@ -38,6 +39,8 @@ def run(module: AnsibleModule, operation: Callable[[], Outcome], redactor: Redac
         module.fail_json(msg=redactor.text(str(refused)), findings=findings)
     except NotHealthy as gate:
         module.fail_json(msg=redactor.text(str(gate)), **redactor.value(gate.payload))
+    except Unfinished as halfway:
+        module.fail_json(msg=redactor.text(str(halfway)), changed=True)
     except LibraryMissing as missing:
         module.fail_json(msg=str(missing), exception=missing.trace, library=missing.library)
     except StackError as problem:

@@ -88,6 +88,10 @@ class Refused(StackError):
         return self.message
 
 
+class Unfinished(StackError):
+    """Something was changed, and the rest could not be done; the next run does it."""
+
+
 class NotHealthy(StackError):
     """A gate did not open; `payload` is what it would have returned."""
 

@@ -53,6 +53,9 @@ class NoWorkflows(Workflows):
     def trails(self, workflows: Sequence[Workflow]) -> Mapping[str, Trail]:
         return {workflow.identifier: Trail(0, 0, None) for workflow in workflows}
 
+    def ended_runs(self, identifiers: Sequence[str]) -> tuple[Workflow, ...]:  # noqa: ARG002
+        return ()
+
     def running_posts(self, limit: int) -> tuple[tuple[str, ...], int]:  # noqa: ARG002
         return (), 0
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError, Unfinished
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import changes, rows, undo
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import MISSING, Action, Judged, PostClass, Row
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import PROTECTED, Item, Plan, Skipped
@@ -35,7 +36,8 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Tools:
-    """`look` judges rows anew; `step` is told each step when it is done; `epoch` tells seconds; `kind` is the release's workflow type."""
+    """`look` judges rows anew; `step` is told each step when it is done; `epoch` tells seconds; of one channel, `at_once`
+    overdue posts go out at once when they are brought back; `kind` is the release's workflow type."""
 
     connection: Any
     workflows: Workflows
@@ -46,6 +48,7 @@ class Tools:
     fail_reason: str
     step: Step
     epoch: Callable[[], float]
+    at_once: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,16 @@ def carry_out(plan: Plan, tools: Tools) -> Done:
     tools.connection.commit()
     tools.step("commit")
     later = [item.judged.row for item in held if item.start and item.action is not Action.POKE and item.id not in kept]
-    start_all(later, tools)
-    not_running = _prove(later, tools)
-    name = undo.finish(path, undo.UNDO) if written else _drop(path)
+    try:
+        start_all(later, tools)
+        not_running = _prove(later, tools)
+        name = undo.finish(path, undo.UNDO) if written else _drop(path)
+    except StackError as problem:
+        raise Unfinished(
+            f"The rows of {len(written)} posts were changed, and then it could not go on: {problem.message} "
+            f"Workflows are still to be started, of up to {len(later)} posts; {path} says which.",
+            "run the same again with the same undo_directory: it starts them first.",
+        ) from problem
     tools.step("end")
     return Done(tuple(held), (*plan.skipped, *skipped), tuple(sorted(kept)), name, not_running)
 
@@ -209,8 +219,9 @@ def start_of(row: Row, kind: str) -> Start:
     return Start(row.id, row.organization, row.queue, kind)
 
 
-def start_all(wanted: Sequence[Row], tools: Tools) -> None:
-    """A workflow for each row that may have one; the others are left alone."""
+def start_all(wanted: Sequence[Row], tools: Tools) -> int:
+    """A workflow for each row that may have one; how many these are. The others are left alone."""
+    started = 0
     for first in range(0, len(wanted), changes.PAGE):
         page = wanted[first : first + changes.PAGE]
         fit = changes.startable(tools.connection, [row.id for row in page])
@@ -218,7 +229,9 @@ def start_all(wanted: Sequence[Row], tools: Tools) -> None:
             if row.id in fit:
                 tools.workflows.start(start_of(row, tools.kind))
                 tools.step(f"start {row.id}")
+                started += 1
         tools.connection.commit()
+    return started
 
 
 def _prove(wanted: Sequence[Row], tools: Tools) -> Tuple[str, ...]:

@@ -25,10 +25,12 @@ _TAKE = """
 SELECT p.id, p."updatedAt", p.state::text, to_jsonb(p)::text FROM "Post" p
 WHERE p.id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED
 """
-_TAKE_GROUP = """
-SELECT p."group", p.id, to_jsonb(p)::text FROM "Post" p
-WHERE p."group" = ANY(%(groups)s) AND p."organizationId" = ANY(%(organizations)s) AND p."deletedAt" IS NULL
-  AND NOT p.id = ANY(%(ids)s) FOR UPDATE
+# A post and what hangs below it: one group may hold the posts of several channels.
+_TAKE_THREAD = """
+WITH RECURSIVE thread AS (
+  SELECT c.id, c."parentPostId" AS root FROM "Post" c WHERE c."parentPostId" = ANY(%(ids)s)
+  UNION ALL SELECT c.id, t.root FROM "Post" c JOIN thread t ON c."parentPostId" = t.id)
+SELECT t.root, p.id, to_jsonb(p)::text FROM "Post" p JOIN thread t ON t.id = p.id WHERE p."deletedAt" IS NULL FOR UPDATE OF p
 """
 _WRITE = """
 UPDATE "Post" p SET state = coalesce(v.state::"State", p.state), "publishDate" = coalesce(v.due, p."publishDate"),
@@ -44,6 +46,9 @@ UPDATE "Post" p SET state = r.state, "publishDate" = r."publishDate", error = r.
 FROM unnest(%(rows)s::text[]) AS given(text)
 CROSS JOIN LATERAL jsonb_populate_record(NULL::"Post", given.text::jsonb) AS r
 WHERE p.id = r.id AND p."updatedAt" = %(stamp)s RETURNING p.id
+"""
+_HOLD_WRITTEN = """
+SELECT p.id FROM "Post" p WHERE p.id = ANY(%(ids)s) AND p."updatedAt" = %(stamp)s FOR UPDATE SKIP LOCKED
 """
 _STARTABLE = """
 SELECT p.id FROM "Post" p WHERE p.id = ANY(%(ids)s) AND p.state = 'QUEUE' AND p."deletedAt" IS NULL
@@ -88,37 +93,36 @@ def release(connection: Any) -> None:
 def take(connection: Any, items: Sequence[Item]) -> Iterator[Tuple[Item, List[str]]]:
     """Lock the rows of these posts, and hand out those that are as they were planned, with their complete rows.
 
-    A post that is deleted takes the rows of its whole group along.
+    A post that is deleted takes its thread along.
     """
     for first in range(0, len(items), PAGE):
         page = {item.id: item for item in items[first : first + PAGE]}
-        groups = _groups(connection, [item for item in page.values() if item.action is Action.DELETE])
+        threads = _threads(connection, [item for item in page.values() if item.action is Action.DELETE])
         with connection.cursor() as cursor:
             cursor.execute(_TAKE, {"ids": list(page)})
             for identifier, updated, state, text in cursor:
                 item = page[identifier]
                 if (updated, state) == (item.judged.row.updated, item.judged.row.state):
-                    yield item, [text, *groups.get(item.judged.row.group, ())]
+                    yield item, [text, *threads.get(item.id, ())]
 
 
-def _groups(connection: Any, items: Sequence[Item]) -> Dict[str, List[str]]:
+def _threads(connection: Any, items: Sequence[Item]) -> Dict[str, List[str]]:
     found: Dict[str, List[str]] = {}
     if items:
         with connection.cursor() as cursor:
-            values = {
-                "groups": [item.judged.row.group for item in items],
-                "organizations": [item.judged.row.organization for item in items],
-                "ids": [item.id for item in items],
-            }
-            cursor.execute(_TAKE_GROUP, values)
-            for group, _identifier, text in cursor:
-                found.setdefault(group, []).append(text)
+            cursor.execute(_TAKE_THREAD, {"ids": [item.id for item in items]})
+            for root, _identifier, text in cursor:
+                found.setdefault(root, []).append(text)
     return found
 
 
-_DELETE_GROUP = """
+_DELETE_THREAD = """
 UPDATE "Post" p SET "deletedAt" = %(stamp)s, "updatedAt" = %(stamp)s
-WHERE p."group" = ANY(%(groups)s) AND p."organizationId" = ANY(%(organizations)s) AND p."deletedAt" IS NULL
+WHERE p."deletedAt" IS NULL AND p.id IN (
+  WITH RECURSIVE thread AS (
+    SELECT c.id FROM "Post" c WHERE c."parentPostId" = ANY(%(ids)s)
+    UNION ALL SELECT c.id FROM "Post" c JOIN thread t ON c."parentPostId" = t.id)
+  SELECT id FROM thread)
 """
 
 
@@ -138,12 +142,14 @@ def write(connection: Any, items: Sequence[Item], reasons: Sequence[Optional[str
             }
             cursor.execute(_WRITE, values)
         if deleted:
-            values = {
-                "groups": [item.judged.row.group for item in deleted],
-                "organizations": [item.judged.row.organization for item in deleted],
-                "stamp": stamp,
-            }
-            cursor.execute(_DELETE_GROUP, values)
+            cursor.execute(_DELETE_THREAD, {"ids": [item.id for item in deleted], "stamp": stamp})
+
+
+def hold_written(connection: Any, ids: Sequence[str], stamp: datetime) -> Set[str]:
+    """Lock the rows that are as the run of `stamp` left them; their ids."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD_WRITTEN, {"ids": list(ids), "stamp": stamp})
+        return {identifier for (identifier,) in cursor.fetchall()}
 
 
 def restore(connection: Any, rows: Sequence[str], stamp: datetime) -> Set[str]:

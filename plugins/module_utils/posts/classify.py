@@ -34,7 +34,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows
 _LOOP = 2
 # A workflow that wakes sooner could begin to publish while it is being ended.
 MARGIN_SECONDS = 20.0
-_SAME_SECONDS = 5.0
+# A busy worker goes to sleep late, for as long as it was told.
+_SAME_SECONDS = 60.0
 # The end of the year 9999: timers may be longer than Python's calendar.
 _LAST = 253402300799.0
 
@@ -70,6 +71,8 @@ def _running(seen: Seen, workflow: Workflow, world: World) -> Judged:
     done = _publishing(seen, publishing, world, trail.publishing - unsent, trail.sends)
     if done is not None:
         return done
+    if seen.begun:
+        return _begun(seen, world)
     row = seen.row
     if workflow.task_attempt >= world.failing_attempts:
         text = (
@@ -128,6 +131,8 @@ def _without(seen: Seen, world: World) -> Judged:
     if workflow is not None and (seen.trail is None or seen.trail.publishing):
         text = f"its workflow ended ({workflow.status}) after it had begun to publish: it may be live."
         return _told(seen, world, PostClass.OUTCOME_UNKNOWN, text)
+    if seen.begun:
+        return _begun(seen, world)
     last = (
         f"its last workflow ended ({workflow.status}) without publishing" if workflow else "Temporal knows none of it"
     )
@@ -136,7 +141,14 @@ def _without(seen: Seen, world: World) -> Judged:
         return _told(seen, world, PostClass.CHANNEL_BROKEN, text)
     if row.due < world.now - timedelta(seconds=SWEEP_SECONDS):
         return _told(seen, world, PostClass.OLDER_THAN_SWEEP, f"overdue by more than two days; {last}.")
+    if not world.main_polled:
+        return _told(seen, world, PostClass.WORKER_DEAD, f"no living worker polls main, and {last}.")
     return _told(seen, world, PostClass.NO_WORKFLOW, f"no workflow of it runs: {last}.")
+
+
+def _begun(seen: Seen, world: World) -> Judged:
+    text = f"an earlier run of its workflow was ended ({seen.begun}) after it had begun to publish: it may be live."
+    return _told(seen, world, PostClass.OUTCOME_UNKNOWN, text)
 
 
 def _told(seen: Seen, world: World, post_class: PostClass, evidence: str) -> Judged:

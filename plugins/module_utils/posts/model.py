@@ -115,11 +115,15 @@ class World:
 
 @dataclass(frozen=True)
 class Seen:
-    """A post and its workflow, as far as there is one."""
+    """A post and its workflow, as far as there is one.
+
+    `begun` is the status of an earlier run that was ended after it had begun to publish; empty if there is none.
+    """
 
     row: Row
     workflow: Optional[Workflow] = None
     trail: Optional[Trail] = None
+    begun: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import FrozenSet, Iterator, List, Sequence, Set, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Sequence, Set, Tuple
 from urllib.parse import urlsplit
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
@@ -166,12 +166,23 @@ class Looker:
         described = self._scene.workflows.describe([workflow_id(row.id) for row in wanted])
         present = [workflow for workflow in described.values() if workflow is not None]
         trails = self._scene.workflows.trails(present)
+        begun = self._begun(present)
         seen = []
         for row in page:
             name = workflow_id(row.id)
-            seen.append(Seen(row, described.get(name), trails.get(name)))
+            seen.append(Seen(row, described.get(name), trails.get(name), begun.get(name, "")))
         self._learn(seen)
         return [judge(item, self._world) for item in seen]
+
+    def _begun(self, newest: Sequence[Workflow]) -> Dict[str, str]:
+        """Posts that an earlier run began to publish, which was ended then: a run that comes to its end tells the row."""
+        runs = {workflow.run for workflow in newest}
+        ended = self._scene.workflows.ended_runs([workflow.identifier for workflow in newest]) if newest else ()
+        found: Dict[str, str] = {}
+        for workflow in ended:
+            if workflow.run not in runs and self._scene.workflows.trails([workflow])[workflow.identifier].publishing:
+                found[workflow.identifier] = workflow.status
+        return found
 
     def _learn(self, seen: Sequence[Seen]) -> None:
         queues = {item.row.queue for item in seen if item.workflow is not None and _waits_for_queue(item.workflow)}

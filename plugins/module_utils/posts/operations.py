@@ -127,13 +127,14 @@ def repair(engine: Engine, request: ActRequest, clock: Clock, step: Callable[[st
             changes.claim(connection)
         now = rows.database_now(connection)
         looker = Looker(scene, now, clock)
-        waiting = len(undo.pending(request.undo_directory))
+        project = look.temporal.wanted.project
+        waiting = sum(len(undo.pending(request.undo_directory, project, end)) for end in (undo.PENDING, undo.UNDOING))
         tools = _tools(scene, request, connection, looker, clock, step)
         completed = 0
         if waiting or request.undo:
             tools = replace(tools, kind=workflow_type(engine, scene.postiz))
         if not request.check_mode:
-            undo.sweep(request.undo_directory)
+            undo.sweep(request.undo_directory, project)
             completed = going_back.complete(tools)
         if request.undo:
             return _undo(request, tools, completed)
@@ -145,7 +146,7 @@ def repair(engine: Engine, request: ActRequest, clock: Clock, step: Callable[[st
         done = act.Done(plan.items, plan.skipped)
         if plan.items and not request.check_mode:
             done = act.carry_out(plan, tools)
-        lines = _acted(done, request, completed, waiting)
+        lines = _acted(done, request, completed, waiting) + _remaining(found, done)
         payload = {
             **_common(found, look, now),
             "plan": [report.decision(item) for item in done.items[: look.limit]],
@@ -204,6 +205,7 @@ def _tools(
         fail_reason=request.settings.fail_reason,
         step=step,
         epoch=clock.now,
+        at_once=request.settings.poke_at_once,
     )
 
 
@@ -227,8 +229,17 @@ def _acted(done: act.Done, request: ActRequest, completed: int, waiting: int) ->
             f"{len(done.not_running)} still have no workflow: {', '.join(done.not_running[:5])}; run this again."
         )
     if done.undo_file:
-        extra.append(f"The way back: state: undone, undo_file: {done.undo_file}")
+        extra.append(f"The way back: posts_undo_file={done.undo_file} (module: state undone, undo_file).")
     return [*lines, *([""] if extra else []), *extra]
+
+
+def _remaining(found: Found, done: act.Done) -> List[str]:
+    """Classes of which something is left that the plan did not touch: why, and what to do."""
+    touched: Dict[PostClass, int] = {}
+    for one in (*(item.judged for item in done.items), *(skipped.judged for skipped in done.skipped)):
+        touched[one.post_class] = touched.get(one.post_class, 0) + 1
+    left = report.left_by_default(found.tally, touched)
+    return ["", *left] if left else []
 
 
 def _warnings(done: act.Done) -> Tuple[str, ...]:
@@ -251,13 +262,24 @@ def _undo(request: ActRequest, tools: act.Tools, completed: int) -> Outcome:
     if not path.endswith(undo.UNDO):
         raise BadInput(f"{path} is of a run that has not ended.", "run the repair again; it ends that run.")
     if request.check_mode:
-        count = sum(1 for _record in undo.records(path))
-        text = f"Posts that would be brought back as they were before {report.iso(head.stamp)}: {count}."
-        return Outcome(True, _undone_payload(project, going_back.Undone((), (), 0), completed, text))
+        would = going_back.foreseen(path, tools)
+        lines = [f"Posts that would be brought back as they were before {report.iso(head.stamp)}: {len(would.back)}."]
+        lines += _left(would, request)
+        return Outcome(bool(would.back), _undone_payload(project, would, completed, "\n".join(lines)))
     done = going_back.undone(path, tools)
     lines = [f"Posts brought back: {len(done.back)}; workflows started for them: {done.started}."]
-    lines += [f"left alone: {post}: {reason}." for post, reason in done.left[: request.look.limit]]
+    if done.waiting:
+        lines.append(
+            f"Overdue, and not started, so that they do not go out at once: {done.waiting}. A repair spreads them."
+        )
+    lines += _left(done, request)
     return Outcome(bool(done.back) or bool(done.started), _undone_payload(project, done, completed, "\n".join(lines)))
+
+
+def _left(done: going_back.Undone, request: ActRequest) -> List[str]:
+    shown = done.left[: request.look.limit]
+    more = len(done.left) - len(shown)
+    return [*(f"left alone: {post}: {reason}." for post, reason in shown), *([f"and {more} more."] if more else [])]
 
 
 def _undone_payload(project: str, done: going_back.Undone, completed: int, text: str) -> Dict[str, Any]:

@@ -130,7 +130,7 @@ def build(judged: Sequence[Judged], settings: Settings, now: datetime, taken: Ta
     if len(items) > settings.max_posts:
         raise BadInput(
             f"{len(items)} posts would be changed, and max_posts is {settings.max_posts}; nothing was changed.",
-            f"give max_posts: {len(items)}, first in check mode to see the plan, or select fewer.",
+            f"give max_posts: {len(items)} (role: posts_max), first in check mode to see the plan, or select fewer.",
         )
     return Plan(tuple(items), tuple(skipped))
 

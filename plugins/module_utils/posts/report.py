@@ -80,7 +80,7 @@ class Tally:
             rows.append(
                 [
                     item["class"],
-                    item["channel_name"] or "-",
+                    name_of(item["channel_name"]),
                     item["provider"] or "-",
                     str(item["posts"]),
                     item["oldest"][:16],
@@ -100,6 +100,21 @@ def findings(tally: Tally) -> Tuple[Finding, ...]:
             evidence = f"{count} post{'' if count == 1 else 's'}.{said}"
             found.append(warning(f"posts-{post_class.value}", "posts", evidence, _REMEDIES[post_class]))
     return tuple(found)
+
+
+def left_by_default(tally: Tally, touched: Mapping[PostClass, int]) -> List[str]:
+    """A line for each class of which posts are stuck that no action was asked for."""
+    lines = []
+    for post_class in PostClass:
+        count = tally.of(post_class) - touched.get(post_class, 0)
+        if count > 0 and post_class not in QUIET:
+            lines.append(f"no action: {count} {post_class.value}. Do next: {_REMEDIES[post_class]}")
+    return lines
+
+
+def name_of(channel_name: str) -> str:
+    """A channel's name in one line, whatever people or networks put into it."""
+    return "".join(character if character.isprintable() else "?" for character in channel_name)[:40] or "-"
 
 
 def post(one: Judged) -> Dict[str, Any]:
@@ -140,7 +155,7 @@ def plan_table(items: Sequence[Item]) -> List[str]:
     groups: Dict[Tuple[str, str, str, str], List[Item]] = {}
     for item in items:
         row = item.judged.row
-        key = (item.judged.post_class.value, item.action.value, row.channel_name or "-", row.provider or "-")
+        key = (item.judged.post_class.value, item.action.value, name_of(row.channel_name), row.provider or "-")
         groups.setdefault(key, []).append(item)
     rows = [["CLASS", "ACTION", "CHANNEL", "PROVIDER", "POSTS", "NEW TIMES (UTC)"]]
     for key, members in sorted(groups.items()):

@@ -21,7 +21,7 @@ from typing import IO, Any, Dict, Iterable, Iterator, List, Optional, Tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, StackError
 
 FORMAT = 1
-DRAFT, PENDING, UNDO, UNDONE = ".draft", ".pending.jsonl", ".undo.jsonl", ".undone.jsonl"
+DRAFT, PENDING, UNDO, UNDOING, UNDONE = ".draft", ".pending.jsonl", ".undo.jsonl", ".undoing.jsonl", ".undone.jsonl"
 
 
 class UndoFailed(StackError):
@@ -72,7 +72,7 @@ class Draft:
         self._line({"decision": {**decision.__dict__, "before": decision.before.isoformat()}})
 
     def row(self, post: str, text: str) -> None:
-        """A complete row of a post, its own or one of its group."""
+        """A complete row of a post, its own or one of its thread."""
         self._line({"post": post, "row": text})
 
     def drop(self, posts: Iterable[str]) -> None:
@@ -111,21 +111,25 @@ def drafting(folder: str, header: Header) -> Iterator[Draft]:
         ) from problem
 
 
-def pending(folder: str) -> Tuple[str, ...]:
-    """Files of runs that did not come to their end, oldest first."""
+def pending(folder: str, project: str, suffix: str = PENDING) -> Tuple[str, ...]:
+    """Files of this project's runs that did not come to their end, oldest first. Raises BadInput for a damaged one."""
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(PENDING))
+        names = sorted(name for name in os.listdir(folder) if name.endswith(suffix))
     except OSError:
         return ()
-    return tuple(os.path.join(folder, name) for name in names)
+    paths = (os.path.join(folder, name) for name in names)
+    return tuple(path for path in paths if header(path).project == project)
 
 
-def sweep(folder: str) -> None:
-    """Remove drafts of runs that were killed before they had decided anything; only one run at a time works here."""
+def sweep(folder: str, project: str) -> None:
+    """Remove drafts of this project's runs that were killed before they had decided anything."""
     with suppress(OSError):
         for name in os.listdir(folder):
-            if name.endswith(DRAFT):
-                os.unlink(os.path.join(folder, name))
+            path = os.path.join(folder, name)
+            # Several stacks may share a folder, and a run of another one may be writing its draft.
+            with suppress(BadInput):
+                if name.endswith(DRAFT) and header(path).project == project:
+                    os.unlink(path)
 
 
 def keep_away(path: str, posts: Iterable[str]) -> None:
@@ -150,13 +154,15 @@ def newest(folder: str, header: Header) -> str:
 
 def current(path: str) -> str:
     """The name that the file of a run has now: a run that was undone has moved it on."""
-    done = path[: -len(UNDO)] + UNDONE if path.endswith(UNDO) else path
-    return done if not os.path.exists(path) and os.path.exists(done) else path
+    if os.path.exists(path) or not path.endswith(UNDO):
+        return path
+    names = (path[: -len(UNDO)] + suffix for suffix in (UNDOING, UNDONE))
+    return next((name for name in names if os.path.exists(name)), path)
 
 
 def finish(path: str, suffix: str) -> str:
     """Give the file its next name. Raises UndoFailed."""
-    base = next(path[: -len(end)] for end in (PENDING, UNDO) if path.endswith(end))
+    base = next(path[: -len(end)] for end in (PENDING, UNDOING, UNDO) if path.endswith(end))
     with _told(path):
         os.replace(path, base + suffix)
         _sync(os.path.dirname(path))

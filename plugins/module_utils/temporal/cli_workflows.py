@@ -27,11 +27,14 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows
     Workflow,
     Workflows,
     WorkflowsFailed,
+    ended_query,
+    parse_listed,
     parse_trail,
     parse_workflow,
 )
 
 _BATCH = 20
+_LIST = 10000
 _ENDED = "already completed"
 _RUNNING_POSTS = 'WorkflowId STARTS_WITH "post_" AND ExecutionStatus="Running"'
 
@@ -48,6 +51,13 @@ class CliWorkflows(Workflows):
             name: None if answer.trouble is Trouble.NOT_FOUND else parse_workflow(_good(answer).data)
             for name, answer in zip(identifiers, answers)
         }
+
+    def ended_runs(self, identifiers: Sequence[str]) -> Tuple[Workflow, ...]:
+        if not identifiers:
+            return ()
+        answers = self._ask([["workflow", "list", "--limit", str(_LIST), "--query", ended_query(identifiers)]])
+        items = _good(answers[0]).data
+        return tuple(parse_listed(item) for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
 
     def trails(self, workflows: Sequence[Workflow]) -> Mapping[str, Trail]:
         answers = self._ask(

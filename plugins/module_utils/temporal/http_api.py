@@ -25,6 +25,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows
     Workflow,
     Workflows,
     WorkflowsFailed,
+    ended_query,
+    parse_listed,
     parse_trail,
     parse_workflow,
 )
@@ -32,6 +34,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows
 PORT = 7243
 WORKERS = 4
 _PAGE = 500
+# Names in one query: its whole text goes into the address of the request.
+_NAMES = 50
 _RUNNING_POSTS = 'WorkflowId STARTS_WITH "post_" AND ExecutionStatus="Running"'
 _TRIES = 2
 
@@ -57,6 +61,21 @@ class HttpWorkflows(Workflows):
 
     def describe(self, identifiers: Sequence[str]) -> Mapping[str, Optional[Workflow]]:
         return dict(zip(identifiers, self._many(self._describe, identifiers)))
+
+    def ended_runs(self, identifiers: Sequence[str]) -> Tuple[Workflow, ...]:
+        pages = [identifiers[first : first + _NAMES] for first in range(0, len(identifiers), _NAMES)]
+        return tuple(workflow for page in self._many(self._ended, pages) for workflow in page)
+
+    def _ended(self, identifiers: Sequence[str]) -> List[Workflow]:
+        found: List[Workflow] = []
+        token = ""
+        while True:
+            options = {"query": ended_query(identifiers), "pageSize": str(_PAGE)}
+            page = self._good("GET", "/workflows", {**options, **({"nextPageToken": token} if token else {})})
+            found += [parse_listed(item) for item in list_at(page, "executions")]
+            token = text_at(page, "nextPageToken")
+            if not token:
+                return found
 
     def trails(self, workflows: Sequence[Workflow]) -> Mapping[str, Trail]:
         found = self._many(self._trail, workflows)

@@ -108,6 +108,17 @@ class Start:
         return {"postId": self.post, "organizationId": self.organization}
 
 
+def ended_query(identifiers: Sequence[str]) -> str:
+    """Visibility query of runs that somebody or a limit ended. Ids of Postiz hold no quotes; others are left out."""
+    names = ", ".join(f'"{name}"' for name in identifiers if '"' not in name)
+    return f'WorkflowId IN ({names}) AND ExecutionStatus IN ("Terminated", "TimedOut", "Canceled", "Failed")'
+
+
+def parse_listed(item: Mapping[str, Any]) -> Workflow:
+    """Out of an entry of a list of workflows."""
+    return parse_workflow({"workflowExecutionInfo": dict(item)})
+
+
 def workflow_id(post: str) -> str:
     """Postiz' own id of a post's workflow."""
     return f"post_{post}"
@@ -119,6 +130,10 @@ class Workflows(ABC):
     @abstractmethod
     def describe(self, identifiers: Sequence[str]) -> Mapping[str, Optional[Workflow]]:
         """The newest run of each; None where Temporal knows none."""
+
+    @abstractmethod
+    def ended_runs(self, identifiers: Sequence[str]) -> Tuple[Workflow, ...]:
+        """Runs of these that were ended before they came to their own end, as far as Temporal keeps them."""
 
     @abstractmethod
     def trails(self, workflows: Sequence[Workflow]) -> Mapping[str, Trail]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError, Unfinished
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import act, changes, going_back, rows, undo
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.classify import judge
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import (
@@ -106,11 +106,12 @@ class Cursor:
             rows._NOW: self.now,
             rows.BY_ID: self.by_ids,
             changes._TAKE: self.take,
-            changes._TAKE_GROUP: self.take_group,
+            changes._TAKE_THREAD: self.take_thread,
             changes._WRITE: self.write,
-            changes._DELETE_GROUP: self.delete_group,
+            changes._DELETE_THREAD: self.delete_thread,
             changes._STARTABLE: self.startable,
             changes._RESTORE: self.restore,
+            changes._HOLD_WRITTEN: self.hold_written,
         }
         answer = answers[statement]
         self.database.broken(answer.__name__)
@@ -155,11 +156,23 @@ class Cursor:
             if one.row.id not in self.database.locked
         ]
 
-    def take_group(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def thread(self, values: Mapping[str, Any]) -> list[tuple[str, Fields]]:
+        """Here a thread is what has the group of its root, and is no root."""
+        roots = {one.row.group: one.row.id for one in self.present(values)}
         return [
-            (one.row.group, one.row.id, one.text())
+            (roots[one.row.group], one)
             for one in self.database.posts.values()
-            if one.row.group in values["groups"] and one.row.id not in values["ids"]
+            if one.row.group in roots and not one.row.root and not one.row.deleted
+        ]
+
+    def take_thread(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return [(root, one.row.id, one.text()) for root, one in self.thread(values)]
+
+    def hold_written(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return [
+            (one.row.id,)
+            for one in self.present(values)
+            if one.row.updated == values["stamp"] and one.row.id not in self.database.locked
         ]
 
     def write(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -176,10 +189,9 @@ class Cursor:
             one.error = error if state == "ERROR" else None if state == "PUBLISHED" else one.error
         return []
 
-    def delete_group(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        for one in self.database.posts.values():
-            if one.row.group in values["groups"] and not one.row.deleted:
-                one.row = replace(one.row, deleted=True, updated=values["stamp"])
+    def delete_thread(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        for _root, one in self.thread(values):
+            one.row = replace(one.row, deleted=True, updated=values["stamp"])
         return []
 
     def startable(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -222,6 +234,9 @@ class Temporal(Workflows):
     def trails(self, workflows: Sequence[Workflow]) -> Mapping[str, Trail]:
         return {item.identifier: self.histories[item.identifier] for item in workflows}
 
+    def ended_runs(self, identifiers: Sequence[str]) -> tuple[Workflow, ...]:
+        raise AssertionError(identifiers)
+
     def running_posts(self, limit: int) -> tuple[tuple[str, ...], int]:
         raise AssertionError(limit)
 
@@ -255,6 +270,7 @@ class Lab:
         self.temporal = Temporal(self.log, running, begins)
         self.around: World = world(polled_queues=frozenset({"main", "mastodon"}))
         self.interrupt = ""
+        self.at_once = 5
 
     def step(self, name: str) -> None:
         self.log.append(f"[{name}]")
@@ -282,6 +298,7 @@ class Lab:
             fail_reason="given up",
             step=self.step,
             epoch=lambda: EPOCH,
+            at_once=self.at_once,
         )
 
     def plan(self, actions: Mapping[PostClass, Action], **changed: Any) -> Plan:
@@ -500,7 +517,7 @@ def test_whatever_breaks_off_the_next_run_completes(tmp_path: Path, interrupt: s
     assert (lab.database.posts["p1"].row.updated == STAMP) is committed
 
     going_back.complete(lab.tools())
-    assert undo.pending(str(tmp_path)) == ()
+    assert undo.pending(str(tmp_path), "postiz") == ()
     if committed:
         assert [start.post for start in lab.temporal.started] == ["p1"]
         assert lab.files() == ["undo.jsonl"]
@@ -566,7 +583,7 @@ def test_a_disk_without_room_keeps_everything_as_it_was(tmp_path: Path) -> None:
 def test_a_start_that_is_refused_is_completed_by_the_next_run(tmp_path: Path) -> None:
     lab = Lab(tmp_path, [row(id="p1"), row(id="p2")], {"p1": ASLEEP, "p2": ASLEEP})
     lab.temporal.refuses = ["p2"]
-    with pytest.raises(WorkflowsFailed):
+    with pytest.raises(Unfinished, match=r"The rows of 2 posts were changed, .* Temporal refused\. .*pending\.jsonl"):
         lab.carry_out(lab.plan(RESCHEDULE))
     lab.database.rollback()
     lab.temporal.refuses = []
@@ -585,6 +602,44 @@ def test_undoing_brings_rows_and_workflows_back(tmp_path: Path) -> None:
     # Only the one that had a workflow gets one.
     assert [start.post for start in lab.temporal.started] == ["p1"]
     assert lab.files() == ["undone.jsonl"]
+
+
+def test_undoing_does_not_let_a_burst_go(tmp_path: Path) -> None:
+    names = ["p1", "p2", "p3"]
+    lab = Lab(tmp_path, [row(id=name) for name in names], dict.fromkeys(names, ASLEEP))
+    done = lab.carry_out(lab.plan(HOLD))
+    lab.at_once = 2
+    found = going_back.undone(done.undo_file, lab.tools())
+    assert (sorted(found.back), found.started, found.waiting) == (names, 2, 1)
+
+
+def test_undoing_that_was_killed_is_ended_by_the_next_run(tmp_path: Path) -> None:
+    for step in ("undoing", "restored", "undo committed", "start p1"):
+        folder = tmp_path / step.replace(" ", "-")
+        lab = Lab(folder, [row(id="p1")], {"p1": ASLEEP})
+        done = lab.carry_out(lab.plan(RESCHEDULE))
+        lab.temporal.histories["post_p1"] = ASLEEP
+        lab.interrupt = step
+        with pytest.raises(RuntimeError):
+            going_back.undone(done.undo_file, lab.tools())
+        lab.database.rollback()
+        lab.interrupt = ""
+        assert lab.files() == ["undoing.jsonl"], step
+        going_back.complete(lab.tools())
+        assert lab.database.posts["p1"].row.due == row(id="p1").due, step
+        assert lab.temporal.known["post_p1"].running, step
+        assert lab.files() == ["undone.jsonl"], step
+
+
+def test_undoing_tells_what_somebody_holds_and_can_be_tried_again(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, [row(id="p1")], {"p1": ASLEEP})
+    done = lab.carry_out(lab.plan(HOLD))
+    lab.database.locked.add("p1")
+    found = going_back.undone(done.undo_file, lab.tools())
+    assert (found.back, [post for post, _reason in found.left]) == ((), ["p1"])
+    assert lab.files() == ["undo.jsonl"]
+    lab.database.locked.clear()
+    assert going_back.undone(done.undo_file, lab.tools()).back == ("p1",)
 
 
 def test_undoing_leaves_what_was_changed_since(tmp_path: Path) -> None:

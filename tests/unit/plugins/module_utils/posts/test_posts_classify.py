@@ -348,3 +348,20 @@ def test_only_a_queued_root_without_a_release_may_be_started(
         assert post.state == "QUEUE"
         assert post.root
         assert (post.release, post.deleted, post.recurring) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (Seen(row(), None, None, "TERMINATED"), PostClass.OUTCOME_UNKNOWN),
+        (Seen(row(), CLOSED, NOTHING, "TERMINATED"), PostClass.OUTCOME_UNKNOWN),
+        (Seen(row(due=AHEAD), workflow(), ASLEEP, "TERMINATED"), PostClass.OUTCOME_UNKNOWN),
+        (Seen(row(), STARTED, ONE, "TIMED_OUT"), PostClass.PUBLISHING),
+    ],
+)
+def test_an_earlier_run_that_began_to_publish(seen: Seen, expected: PostClass) -> None:
+    assert judge(seen, world()).post_class is expected
+
+
+def test_without_a_worker_no_post_is_to_be_poked() -> None:
+    assert judge(Seen(row()), NO_WORKER).post_class is PostClass.WORKER_DEAD

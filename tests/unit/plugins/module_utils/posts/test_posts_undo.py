@@ -50,13 +50,13 @@ def test_names_and_modes(tmp_path: Path) -> None:
         os.umask(old)
     assert path == folder / f"{NAME}.pending.jsonl"
     assert (mode(path), mode(folder)) == (0o600, 0o700)
-    assert undo.pending(str(folder)) == (str(path),)
+    assert undo.pending(str(folder), HEADER.project) == (str(path),)
     assert os.listdir(folder) == [path.name]  # noqa: PTH208 - hidden ones too
     assert undo.header(str(path)) == HEADER
 
     named = undo.finish(str(path), undo.UNDO)
     assert named == str(folder / f"{NAME}.undo.jsonl")
-    assert undo.pending(str(folder)) == ()
+    assert undo.pending(str(folder), HEADER.project) == ()
     assert undo.finish(named, undo.UNDONE) == str(folder / f"{NAME}.undone.jsonl")
     assert [item.name for item in folder.iterdir()] == [f"{NAME}.undone.jsonl"]
     assert mode(folder / f"{NAME}.undone.jsonl") == 0o600
@@ -65,10 +65,22 @@ def test_names_and_modes(tmp_path: Path) -> None:
 def test_pending_files_are_told_oldest_first(tmp_path: Path) -> None:
     later = replace(HEADER, stamp=STAMP + timedelta(seconds=1))
     paths = [written(tmp_path, header=header) for header in (later, HEADER)]
-    assert undo.pending(str(tmp_path)) == (str(paths[1]), str(paths[0]))
+    assert undo.pending(str(tmp_path), HEADER.project) == (str(paths[1]), str(paths[0]))
     undo.discard(str(paths[1]))
-    assert undo.pending(str(tmp_path)) == (str(paths[0]),)
-    assert undo.pending(str(tmp_path / "none")) == ()
+    assert undo.pending(str(tmp_path), HEADER.project) == (str(paths[0]),)
+    assert undo.pending(str(tmp_path / "none"), HEADER.project) == ()
+
+
+def test_files_of_another_project_are_left_alone(tmp_path: Path) -> None:
+    theirs = written(tmp_path, header=replace(HEADER, project="another"))
+    draft = tmp_path / "20260101T000000.000Z.draft"
+    draft.write_text(theirs.read_text())
+    assert undo.pending(str(tmp_path), HEADER.project) == ()
+    undo.sweep(str(tmp_path), HEADER.project)
+    assert draft.exists()
+    undo.sweep(str(tmp_path), "another")
+    assert not draft.exists()
+    assert theirs.exists()
 
 
 @pytest.mark.parametrize(

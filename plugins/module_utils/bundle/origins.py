@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import posixpath
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Iterator, Tuple
 
@@ -23,7 +23,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model impor
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters import Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.tarstream import TarStream
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine, ImageConfig
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, EngineFailed
 
 LABEL = "selfhost.postiz.frontend_bundle"
 LABEL_PROCESS = "selfhost.postiz.frontend_bundle.process"
@@ -133,18 +133,27 @@ def opened(engine: Engine, located: Located, dest: str) -> Iterator[Opened]:
         with _archive(engine, located, located.container) as found:
             yield found
     else:
-        image = located.image.identifier
-        with unstarted(engine, image, dest, ()) as probe:
-            archives = engine.archives()
-            paths = [f"{located.origin.path}/{entry}" for entry in located.origin.exclude]
-            hidden = tuple(path for path in paths if archives.is_folder(probe, path))
-            if not hidden:
-                with _archive(engine, located, probe) as found:
-                    yield found
-                return
-            # The engine then sends an empty folder in place of what is left out, instead of half a gigabyte.
-            with unstarted(engine, image, dest, hidden) as reader, _archive(engine, located, reader) as found:
-                yield found
+        with ExitStack() as stack:
+            reader = _reader(engine, located, dest, stack)
+            yield stack.enter_context(_archive(engine, located, reader))
+
+
+def _reader(engine: Engine, located: Located, dest: str, stack: ExitStack) -> str:
+    """A container of the image, from which the engine sends empty folders in place of what is left out."""
+    image, path = located.image.identifier, located.origin.path
+    paths = tuple(f"{path}/{entry}" for entry in located.origin.exclude)
+    archives = engine.archives()
+    reader = stack.enter_context(unstarted(engine, image, dest, paths))
+    try:
+        archives.is_folder(reader, path)
+        return reader
+    except EngineFailed:
+        # Nothing can be put in place of what is no folder.
+        probe = stack.enter_context(unstarted(engine, image, dest, ()))
+        if not archives.is_folder(probe, path):
+            raise refusals.not_built(located.component, f"{path} is no folder.") from None
+        hidden = tuple(item for item in paths if archives.is_folder(probe, item))
+        return stack.enter_context(unstarted(engine, image, dest, hidden)) if hidden else probe
 
 
 @contextmanager

@@ -64,9 +64,15 @@ def present(engine: Engine, wanted: Request, store: Store, clock: Clock, step: S
         )
     if wanted.check_mode:
         return _predicted(engine, wanted, store, located, known, previous, clock, step)
+    new = not os.path.lexists(wanted.dest)
     with held(wanted.dest, wanted.lock_seconds, clock):
         step("locked")
-        return _present(engine, wanted, store, located, clock, step)
+        try:
+            return _present(engine, wanted, store, located, clock, step)
+        except BaseException:
+            if new and not store.releases():
+                store.remove_all()
+            raise
 
 
 def _known(store: Store, located: Located) -> Optional[Release]:
@@ -74,6 +80,7 @@ def _known(store: Store, located: Located) -> Optional[Release]:
 
 
 def _present(engine: Engine, wanted: Request, store: Store, located: Located, clock: Clock, step: Step) -> Outcome:
+    cleaned = bool(store.leftovers())
     store.clean()
     origins.remove_orphans(engine, wanted.dest)
     step("cleaned")
@@ -105,7 +112,8 @@ def _present(engine: Engine, wanted: Request, store: Store, located: Located, cl
         changes=found,
         text=f"{release.name} is the current release. Recreate or restart the container to serve it.",
     )
-    return Outcome(True, payload, _diff(store, previous, before, release, found, after))
+    changed = known is None or release.name != previous or bool(pruned) or cleaned
+    return Outcome(changed, payload, _diff(store, previous, before, release, found, after))
 
 
 def _named(store: Store, name: str) -> Optional[Release]:

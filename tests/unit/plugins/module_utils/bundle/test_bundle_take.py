@@ -134,11 +134,11 @@ HOSTILE: dict[str, Callable[[tarfile.TarFile], None]] = {
 }
 
 
-@pytest.mark.parametrize("style", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-@pytest.mark.parametrize("name", HOSTILE)
+CASES = [(name, style) for name in HOSTILE for style in FORMATS[1:] if style == tarfile.PAX_FORMAT or "pax" not in name]
+
+
+@pytest.mark.parametrize(("name", "style"), CASES)
 def test_hostile(tmp_path: Path, name: str, style: int) -> None:
-    if "pax" in name and style != tarfile.PAX_FORMAT:
-        pytest.skip("there are no pax headers in this format")
     content = archive(both(start, HOSTILE[name]), style)
     (tmp_path / "in").mkdir()
     with pytest.raises(Refused) as refused:

@@ -23,7 +23,7 @@ from labkit.paths import MADE
 
 BASE = "postiz-lab/base:bookworm"
 PATH = "/app/apps/frontend/.next"
-ROUNDS = 5
+ROUNDS = 3
 MIN_TIMES_FASTER = 2.0
 # Twice the same thing differs by so much on a machine with neighbours.
 NOISE = 1.1

@@ -22,7 +22,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model impor
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters import Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.tarstream import TarStream
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine, ImageConfig
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, EngineFailed
 
 LABEL = "selfhost.postiz.frontend_bundle"
@@ -79,7 +79,7 @@ def _of_image(facts: ImageFacts, wanted: Request) -> Located:
 
 def image_facts(engine: Engine, name: str) -> ImageFacts:
     """An image on the host. Raises BadInput."""
-    found: "ImageConfig | None" = engine.image(name)
+    found = engine.image(name)
     if found is None:
         raise BadInput(f"The image {name} is not on the host.", "pull it first; the role selfhost.postiz.stack does.")
     return ImageFacts(name, found.identifier, next(iter(found.digests), ""))

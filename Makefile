@@ -98,7 +98,8 @@ fidelity: environment-dev ## The facts that the collection relies on, checked on
 gates: environment-dev ## The health gates under each fault, on the lab
 	tests/lab/lab images
 	pytest -q tests/lab/test_preflight.py tests/lab/test_compose_health.py tests/lab/test_pm2_health.py \
-		tests/lab/test_stack_health.py tests/lab/test_faults.py
+		tests/lab/test_stack_health.py tests/lab/test_faults.py tests/lab/test_lab_command.py \
+		tests/lab/test_external_temporal.py tests/lab/test_stack_role.py
 
 posts: environment-dev ## Stuck and failed posts: every class, every kill, an outage, on the lab
 	tests/lab/lab images
@@ -110,7 +111,7 @@ bundle: environment-dev ## The compiled frontend: extracted, switched, killed, c
 
 outage: environment-dev ## An outage and its repair, killed at random, again and again (OUTAGE_RUNS=20)
 	tests/lab/lab images
-	OUTAGE_RUNS=$${OUTAGE_RUNS:-20} pytest -q -s tests/lab/test_outage.py
+	OUTAGE_RUNS=$${OUTAGE_RUNS:-20} OUTAGE_POSTS=$${OUTAGE_POSTS:-100} pytest -q -s tests/lab/test_outage.py
 
 engine-restart: environment-dev ## Restart this machine's engine, and every container on it, to prove the boot guard
 	pytest -q -s tests/lab/test_engine_restart.py

@@ -152,7 +152,7 @@ project:
   type: str
   returned: success
   sample: postiz
-failed:
+failed_posts:
   description: Number of failed posts within O(since).
   type: int
   returned: success

@@ -332,7 +332,7 @@ planned:
   type: int
   returned: state is V(repaired)
   sample: 1
-skipped:
+left_alone:
   description: Posts that the asked action does not fit, or that were changed meanwhile; the first O(limit).
   type: list
   elements: dict

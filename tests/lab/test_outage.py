@@ -14,7 +14,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,10 @@ from shared import CHANNELS, POSTS_PROJECT, POSTS_VARIABLES
 
 RUNS = int(os.environ.get("OUTAGE_RUNS", "1"))
 POSTS = int(os.environ.get("OUTAGE_POSTS", "300"))
-PER_MINUTE = 60
+PER_MINUTE = 20
 """Posts of one channel in a minute, after the repair."""
+LAG = 2
+"""So many more may fall into one minute because a busy machine was late with them."""
 RESUME_SECONDS = 25
 MOST_KILLS = 3
 SPREAD = ("worker-dead", "no-workflow", "workflow-running-overdue", "scheduled")
@@ -109,7 +110,13 @@ def test_outage(stack: Stack, rng: random.Random, tmp_path: Path) -> None:
         assert not done.values["not_running"], done.values["report"]
         back = time.time()
     print(f"killed {kills} times; worker back after {time.time() - back:.0f} s; {done.values['report']}")
-    wait_for("all published", lambda: _published(stack, every), 60 * POSTS / len(names) / PER_MINUTE + 120, 1)
+    try:
+        wait_for("all published", lambda: _published(stack, every), 60 * POSTS / len(names) / PER_MINUTE + 120, 1)
+    finally:
+        late = [
+            posts.read(stack, post) for post, state in posts.states(stack, tuple(every)).items() if state != "PUBLISHED"
+        ]
+        print("\n".join(f"{post.id} {post.state} due {post.due} {post.error}" for post in late[:20]), len(late))
     children = [post for root in threads.values() for post in posts.thread(stack, root)[1:]]
     judged = social.judge(social.ledger(), [*every, *children])
     assert judged.sound, (judged.lost, judged.twice)
@@ -118,9 +125,7 @@ def test_outage(stack: Stack, rng: random.Random, tmp_path: Path) -> None:
             posts.published_at(post) for number, post in enumerate(scheduled) if names[number % 10] == name
         )
         in_a_minute = max(sum(1 for other in moments if 0 <= (other - one).total_seconds() < 60) for one in moments)
-        assert in_a_minute <= PER_MINUTE, name
-        burst = max(sum(1 for other in moments if 0 <= (other - one).total_seconds() < 1) for one in moments)
-        assert burst <= 3, (name, [round((b - a).total_seconds(), 1) for a, b in pairwise(moments)])
+        assert in_a_minute <= PER_MINUTE + LAG, (name, [str(moment) for moment in moments])
     assert set(posts.states(stack, drafts).values()) == {"DRAFT"}
     assert not modules.run("stuck_posts", **order(stack, undo)).values["changed"]
     stack.change('UPDATE "Post" SET "deletedAt" = now() AT TIME ZONE \'utc\' WHERE "deletedAt" IS NULL')

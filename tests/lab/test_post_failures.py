@@ -164,7 +164,7 @@ def test_each_answer_of_a_network_gives_its_advice(stack: Stack) -> None:
     assert {post: told[post] for post in made} == {
         post: (code, retry == "look-first") for post, (_error, code, retry) in made.items()
     }
-    assert result.values["failed"] == len(ANSWERS)
+    assert result.values["failed_posts"] == len(ANSWERS)
     # One cause each, whatever the number of its posts.
     assert len({(item["code"], item["component"]) for item in result.values["findings"]}) == len(result.codes)
     assert sum(item["count"] for item in result.values["failures"]) == len(ANSWERS)
@@ -280,7 +280,7 @@ def test_queued_posts_that_cannot_succeed(stack: Stack) -> None:
     assert not sound & set(told)
     assert all(item["predicted"] for item in result.values["posts"])
     assert result.values["predicted"] == len(expected)
-    assert result.values["failed"] == 0
+    assert result.values["failed_posts"] == 0
     assert result.values["window"]["later_queued"] == 1
     assert [item["id"] for item in result.values["posts"]] == list(expected), "soonest first"
     due = {item["id"]: item["publish_date"] for item in result.values["posts"]}
@@ -334,16 +334,16 @@ def test_the_bounds_are_told_and_the_list_is_limited(stack: Stack) -> None:
     old = made[:12]
     stack.change('UPDATE "Post" SET "updatedAt" = "updatedAt" - interval \'30 days\' WHERE id = ANY(%s)', old)
     result = ask(stack, limit=5)
-    assert result.values["failed"] == 18
+    assert result.values["failed_posts"] == 18
     assert result.values["window"]["earlier_failed"] == 12
     assert len(result.values["posts"]) == 5
     assert result.finding("channel-refresh-needed")["count"] == 18
     assert "12 failed before that" in result.values["report"]
-    assert ask(stack, since=40 * DAY).values["failed"] == 30
-    assert ask(stack, posts=old).values["failed"] == 12
+    assert ask(stack, since=40 * DAY).values["failed_posts"] == 30
+    assert ask(stack, posts=old).values["failed_posts"] == 12
     channel = posts.channel(stack, "x")
-    assert ask(stack, channels=[channel.id], organizations=[channel.organization]).values["failed"] == 18
-    assert ask(stack, providers=["tiktok"]).values["failed"] == 0
+    assert ask(stack, channels=[channel.id], organizations=[channel.organization]).values["failed_posts"] == 18
+    assert ask(stack, providers=["tiktok"]).values["failed_posts"] == 0
 
 
 def test_five_thousand_in_bounded_memory(stack: Stack) -> None:
@@ -363,7 +363,7 @@ def test_five_thousand_in_bounded_memory(stack: Stack) -> None:
         assert len(result.values["posts"]) == 100
         # 100 MB of texts went through: within a limit of memory that could not hold them.
         limited = modules.run(MODULE, wrapper=("prlimit", f"--data={100 * 2**20}"), project=stack.project)
-        assert limited.values["failed"] == 5000
+        assert limited.values["failed_posts"] == 5000
         print(f"5,000 failures: {result.seconds:.1f} s")
     finally:
         stack.change('DELETE FROM "Post" WHERE "group" = %s', "labmany")

@@ -20,6 +20,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model im
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Severity, Verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import GateResult, last_line, line
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import PASSING
 
 PAUSE_SECONDS = 1.0
 
@@ -58,7 +59,8 @@ def findings(layers: Tuple[Layer, ...]) -> Tuple[Finding, ...]:
     if explained:
         order.sort(key=lambda name: name in (CONTAINERS, ENDPOINTS))
     found = [finding for name in order for finding in by_name[name].findings]
-    return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
+    # A health check that has recovered explains nothing as long as something else is broken.
+    return tuple(sorted(found, key=lambda item: (item.severity is not Severity.ERROR, item.code in PASSING)))
 
 
 def result(layers: Tuple[Layer, ...], request: Request, seconds: float) -> GateResult:

@@ -11,7 +11,7 @@ queued post without a workflow, which is a class of its own. After the commit th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
@@ -56,8 +56,7 @@ class Done:
     skipped: Tuple[Skipped, ...] = ()
     kept_away: Tuple[str, ...] = ()
     undo_file: str = ""
-    completed: int = 0
-    not_running: Tuple[str, ...] = field(default=())
+    not_running: Tuple[str, ...] = ()
 
 
 def carry_out(plan: Plan, tools: Tools) -> Done:
@@ -84,7 +83,7 @@ def carry_out(plan: Plan, tools: Tools) -> Done:
     not_running = _prove(later, tools)
     name = undo.finish(path, undo.UNDO) if written else _drop(path)
     tools.step("end")
-    return Done(tuple(held), (*plan.skipped, *skipped), tuple(sorted(kept)), name, 0, not_running)
+    return Done(tuple(held), (*plan.skipped, *skipped), tuple(sorted(kept)), name, not_running)
 
 
 def _drop(path: str) -> str:
@@ -105,10 +104,14 @@ def _hold(plan: Plan, tools: Tools, stamp: datetime) -> Tuple[List[Item], List[S
         tools.step("locks")
         fit = _still_fit([*found, *missing], tools)
         draft.drop(item.id for item in found if item.id not in fit)
-    held = [replace(item, judged=fit[item.id]) for item in (*found, *missing) if item.id in fit]
+    held = [_as_judged(item, fit[item.id]) for item in (*found, *missing) if item.id in fit]
     order = {item.id: number for number, item in enumerate(plan.items)}
     held.sort(key=lambda item: order[item.id])
     return held, [Skipped(item.judged, item.action, _CHANGED) for item in plan.items if item.id not in fit]
+
+
+def _as_judged(item: Item, now: Judged) -> Item:
+    return item if now is item.judged else replace(item, judged=now)
 
 
 def _decision(item: Item) -> undo.Decision:
@@ -143,7 +146,8 @@ def _still_fit(items: Sequence[Item], tools: Tools) -> Dict[str, Judged]:
                 and (not now.running or now.endable or risky)
                 and now.post_class is not PostClass.PUBLISHING
             ):
-                fit[now.row.id] = now
+                # Of equal ones only one is kept: a plan of thousands is in memory once.
+                fit[now.row.id] = before if now == before else now
     return fit
 
 
@@ -171,12 +175,15 @@ def _end(held: Sequence[Item], tools: Tools, path: str) -> Set[str]:
             ended.append((item, workflow))
             tools.step(f"end {item.id}")
     # Nothing is handed out to a worker after the end, so this history is complete.
-    trails = tools.workflows.trails([workflow for _item, workflow in ended])
-    begun = {
-        item.id
-        for item, workflow in ended
-        if trails[workflow.identifier].publishing and item.judged.post_class not in PROTECTED
-    }
+    begun: Set[str] = set()
+    for first in range(0, len(ended), rows.PAGE):
+        page = ended[first : first + rows.PAGE]
+        trails = tools.workflows.trails([workflow for _item, workflow in page])
+        begun |= {
+            item.id
+            for item, workflow in page
+            if trails[workflow.identifier].publishing and item.judged.post_class not in PROTECTED
+        }
     if begun:
         undo.keep_away(path, sorted(begun))
     return begun
@@ -216,13 +223,17 @@ def start_all(wanted: Sequence[Row], tools: Tools) -> None:
 
 def _prove(wanted: Sequence[Row], tools: Tools) -> Tuple[str, ...]:
     """Posts that have no running workflow, although they still wait for one."""
-    found = tools.workflows.describe([workflow_id(row.id) for row in wanted])
-    idle = [row.id for row in wanted if not _runs(found.get(workflow_id(row.id)))]
+    idle: List[str] = []
+    for first in range(0, len(wanted), rows.PAGE):
+        page = wanted[first : first + rows.PAGE]
+        found = tools.workflows.describe([workflow_id(row.id) for row in page])
+        idle += [row.id for row in page if not _runs(found.get(workflow_id(row.id)))]
     if not idle:
         return ()
-    queued = {
-        row.id for row in rows.by_ids(tools.connection, idle).values() if row.state == "QUEUE" and not row.deleted
-    }
+    queued: Set[str] = set()
+    for first in range(0, len(idle), rows.PAGE):
+        there = rows.by_ids(tools.connection, idle[first : first + rows.PAGE])
+        queued |= {row.id for row in there.values() if row.state == "QUEUE" and not row.deleted}
     tools.connection.commit()
     return tuple(post for post in idle if post in queued)
 

@@ -11,6 +11,7 @@ whatever its row says, and nothing may start it again.
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from sys import intern
 from typing import List, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import (
@@ -22,6 +23,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.overdue import SWEEP_SECONDS
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
+    NOT_TOLD,
     PUBLISHING,
     PendingActivity,
     Trail,
@@ -62,7 +64,7 @@ def _not_queued(seen: Seen, world: World) -> Judged:
 
 
 def _running(seen: Seen, workflow: Workflow, world: World) -> Judged:
-    trail = seen.trail or Trail(1, 0, None)
+    trail = seen.trail or NOT_TOLD
     publishing = [item for item in workflow.activities if item.name in PUBLISHING]
     unsent = sum(1 for item in publishing if not item.started and item.attempt <= 1)
     done = _publishing(seen, publishing, world, trail.publishing - unsent, trail.sends)
@@ -138,7 +140,8 @@ def _without(seen: Seen, world: World) -> Judged:
 
 
 def _told(seen: Seen, world: World, post_class: PostClass, evidence: str) -> Judged:
-    return Judged(seen.row, post_class, evidence, seen.workflow, endable(seen, world))
+    # Thousands of posts have the same evidence.
+    return Judged(seen.row, post_class, intern(evidence), seen.workflow, endable(seen, world))
 
 
 def endable(seen: Seen, world: World) -> bool:

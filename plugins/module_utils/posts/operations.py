@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -26,7 +26,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database imp
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, Judged, PostClass
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Looker, Scene, open_scene
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.parameters import MOST_POSTS, ActRequest, Request
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import build
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Plan, build
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.release import workflow_type
 
 
@@ -128,38 +128,29 @@ def repair(engine: Engine, request: ActRequest, clock: Clock, step: Callable[[st
         now = rows.database_now(connection)
         looker = Looker(scene, now, clock)
         waiting = len(undo.pending(request.undo_directory))
-        kind = workflow_type(engine, scene.postiz) if waiting or request.undo else ""
-        tools = _tools(scene, request, connection, looker, kind, clock, step)
+        tools = _tools(scene, request, connection, looker, clock, step)
         completed = 0
-        if waiting and not request.check_mode:
+        if waiting or request.undo:
+            tools = replace(tools, kind=workflow_type(engine, scene.postiz))
+        if not request.check_mode:
+            undo.sweep(request.undo_directory)
             completed = going_back.complete(tools)
         if request.undo:
             return _undo(request, tools, completed)
-        found = find(connection, looker, look, lambda one: _chosen(one, request))
-        if len(found.wanted) > MOST_POSTS:
-            raise BadInput(
-                f"{len(found.wanted)} posts would be looked at in one run, and {MOST_POSTS} is the most.",
-                "select fewer, by channel or time.",
-            )
-
-        def taken(*asked: Any) -> Any:
-            return rows.taken(connection, *asked)
-
-        plan = build(found.wanted, request.settings, now, taken)
+        found, plan = planned(connection, looker, request, now)
         connection.rollback()
-        if any(item.start for item in plan.items) and not kind:
-            tools = _tools(scene, request, connection, looker, workflow_type(engine, scene.postiz), clock, step)
+        if any(item.start for item in plan.items) and not tools.kind:
+            tools = replace(tools, kind=workflow_type(engine, scene.postiz))
         step("plan")
         done = act.Done(plan.items, plan.skipped)
         if plan.items and not request.check_mode:
             done = act.carry_out(plan, tools)
-        changed = bool(done.items) or bool(completed) or bool(waiting and request.check_mode)
         lines = _acted(done, request, completed, waiting)
         payload = {
             **_common(found, look, now),
             "plan": [report.decision(item) for item in done.items[: look.limit]],
             "planned": len(done.items),
-            "skipped": [report.skip(item) for item in done.skipped[: look.limit]],
+            "left_alone": [report.skip(item) for item in done.skipped[: look.limit]],
             "kept_away": list(done.kept_away),
             "not_running": list(done.not_running),
             "undo_file": done.undo_file,
@@ -167,11 +158,32 @@ def repair(engine: Engine, request: ActRequest, clock: Clock, step: Callable[[st
             "restored": [],
             "report": "\n".join(lines),
         }
+        changed = bool(done.items) or bool(waiting)
         return Outcome(changed, payload, report.diff(plan) if plan.items else None, _warnings(done))
 
 
-def _chosen(one: Judged, request: ActRequest) -> bool:
-    return request.settings.actions.get(one.post_class, Action.NONE) is not Action.NONE
+def planned(connection: Any, looker: Looker, request: ActRequest, now: datetime) -> Tuple[Found, Plan]:
+    """What is found, and what is to be done about it. Raises BadInput when that is too much for one run."""
+    asked = 0
+
+    def chosen(one: Judged) -> bool:
+        nonlocal asked
+        if request.settings.actions.get(one.post_class, Action.NONE) is Action.NONE:
+            return False
+        # More than can be done is only counted: a million overdue posts take no more memory than these.
+        asked += 1
+        return asked <= MOST_POSTS
+
+    def taken(*values: Any) -> Any:
+        return rows.taken(connection, *values)
+
+    found = find(connection, looker, request.look, chosen)
+    if asked > MOST_POSTS:
+        raise BadInput(
+            f"{asked} posts would be looked at in one run, and {MOST_POSTS} is the most.",
+            "select fewer, by channel or time.",
+        )
+    return found, build(found.wanted, request.settings, now, taken)
 
 
 def _tools(
@@ -179,7 +191,6 @@ def _tools(
     request: ActRequest,
     connection: Any,
     looker: Looker,
-    kind: str,
     clock: Clock,
     step: Callable[[str], None],
 ) -> act.Tools:
@@ -187,7 +198,7 @@ def _tools(
         connection=connection,
         workflows=scene.workflows,
         look=looker.judge,
-        kind=kind,
+        kind="",
         project=request.look.temporal.wanted.project,
         folder=request.undo_directory,
         fail_reason=request.settings.fail_reason,
@@ -202,8 +213,8 @@ def _acted(done: act.Done, request: ActRequest, completed: int, waiting: int) ->
     lines = [f"{count} post{'' if count == 1 else 's'} of {request.look.temporal.wanted.project} {what}."]
     lines += ["", *report.plan_table(done.items)] if done.items else []
     extra = report.reasons(done.skipped)
-    if completed:
-        extra.append(f"An interrupted run was finished first: {completed} workflows were started for it.")
+    if waiting and not request.check_mode:
+        extra.append(f"An interrupted run was finished first; workflows started for it: {completed}.")
     if waiting and request.check_mode:
         extra.append("An interrupted run would be finished first.")
     if done.kept_away:
@@ -227,25 +238,24 @@ def _warnings(done: act.Done) -> Tuple[str, ...]:
 
 
 def _undo(request: ActRequest, tools: act.Tools, completed: int) -> Outcome:
-    head = undo.header(request.undo_file)
+    path = undo.current(request.undo_file)
+    head = undo.header(path)
     project = request.look.temporal.wanted.project
     if head.project != project:
         raise BadInput(
             f"The undo file is of the project {head.project!r}, not of {project!r}.", "give the right project or file."
         )
-    if request.undo_file.endswith(undo.UNDONE):
+    if path.endswith(undo.UNDONE):
         text = "It was undone before; nothing to do."
         return Outcome(False, _undone_payload(project, going_back.Undone((), (), 0), completed, text))
-    if not request.undo_file.endswith(undo.UNDO):
-        raise BadInput(
-            f"{request.undo_file} is of a run that has not ended.", "run the repair again; it ends that run."
-        )
+    if not path.endswith(undo.UNDO):
+        raise BadInput(f"{path} is of a run that has not ended.", "run the repair again; it ends that run.")
     if request.check_mode:
-        count = sum(1 for _record in undo.records(request.undo_file))
-        text = f"{count} posts would be brought back as they were before {report.iso(head.stamp)}."
+        count = sum(1 for _record in undo.records(path))
+        text = f"Posts that would be brought back as they were before {report.iso(head.stamp)}: {count}."
         return Outcome(True, _undone_payload(project, going_back.Undone((), (), 0), completed, text))
-    done = going_back.undone(request.undo_file, tools)
-    lines = [f"{len(done.back)} posts were brought back; {done.started} workflows were started for them."]
+    done = going_back.undone(path, tools)
+    lines = [f"Posts brought back: {len(done.back)}; workflows started for them: {done.started}."]
     lines += [f"left alone: {post}: {reason}." for post, reason in done.left[: request.look.limit]]
     return Outcome(bool(done.back) or bool(done.started), _undone_payload(project, done, completed, "\n".join(lines)))
 
@@ -254,7 +264,7 @@ def _undone_payload(project: str, done: going_back.Undone, completed: int, text:
     return {
         "project": project,
         "restored": list(done.back),
-        "skipped": [{"id": post, "class": "", "action": "undo", "reason": reason} for post, reason in done.left],
+        "left_alone": [{"id": post, "class": "", "action": "undo", "reason": reason} for post, reason in done.left],
         "completed": completed,
         "report": text,
     }

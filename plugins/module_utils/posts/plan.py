@@ -124,7 +124,9 @@ def build(judged: Sequence[Judged], settings: Settings, now: datetime, taken: Ta
             skipped.append(Skipped(one, action, reason))
         else:
             items.append(_item(one, action))
-    items = _spread(_below(items, settings), settings, now, taken)
+    items, few = _below(items, settings)
+    skipped += few
+    items = _spread(items, settings, now, taken)
     if len(items) > settings.max_posts:
         raise BadInput(
             f"{len(items)} posts would be changed, and max_posts is {settings.max_posts}; nothing was changed.",
@@ -157,16 +159,19 @@ def _item(one: Judged, action: Action) -> Item:
     )
 
 
-def _below(items: List[Item], settings: Settings) -> List[Item]:
-    """Without the channels that have too few posts to make a burst."""
+def _below(items: List[Item], settings: Settings) -> Tuple[List[Item], List[Skipped]]:
+    """Without the posts of channels that have too few to make a burst; and these."""
     if not settings.burst_threshold:
-        return items
+        return items, []
     counts = _counts(item for item in items if item.action is Action.RESCHEDULE)
-    return [
-        item
-        for item in items
-        if item.action is not Action.RESCHEDULE or counts[item.judged.row.channel] > settings.burst_threshold
-    ]
+    kept: List[Item] = []
+    few: List[Skipped] = []
+    for item in items:
+        if item.action is Action.RESCHEDULE and counts[item.judged.row.channel] <= settings.burst_threshold:
+            few.append(Skipped(item.judged, item.action, "its channel has too few of them to make a burst"))
+        else:
+            kept.append(item)
+    return kept, few
 
 
 def _counts(items: Iterable[Item]) -> Dict[str, int]:

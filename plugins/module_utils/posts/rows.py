@@ -11,6 +11,7 @@ post. Rows are read through a server-side cursor, so that memory does not grow w
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from sys import intern
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple, cast
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.classify import breaks
@@ -151,13 +152,14 @@ def _row(record: Tuple[Any, ...]) -> Row:
     ) = record
     return Row(
         id=identifier,
-        state=state,
+        # Thousands of rows share these few texts.
+        state=intern(state),
         due=_moment(due),
         updated=_moment(updated),
-        organization=organization,
-        channel=channel,
-        channel_name=channel_name,
-        provider=provider,
+        organization=intern(organization),
+        channel=intern(channel),
+        channel_name=intern(channel_name),
+        provider=intern(provider),
         broken=breaks(disabled, refresh, between, channel_deleted),
         release=release,
         already_posted=already,

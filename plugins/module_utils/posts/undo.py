@@ -21,7 +21,7 @@ from typing import IO, Any, Dict, Iterable, Iterator, List, Optional, Tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, StackError
 
 FORMAT = 1
-PENDING, UNDO, UNDONE = ".pending.jsonl", ".undo.jsonl", ".undone.jsonl"
+DRAFT, PENDING, UNDO, UNDONE = ".draft", ".pending.jsonl", ".undo.jsonl", ".undone.jsonl"
 
 
 class UndoFailed(StackError):
@@ -87,7 +87,7 @@ class Draft:
 def drafting(folder: str, header: Header) -> Iterator[Draft]:
     """A file that is called pending once it is complete and on the disk; gone if that fails. Raises UndoFailed."""
     name = f"{header.stamp.strftime('%Y%m%dT%H%M%S.%f')[:-3]}Z"
-    draft, final = (os.path.join(folder, f"{name}{suffix}") for suffix in (".draft", PENDING))
+    draft, final = (os.path.join(folder, f"{name}{suffix}") for suffix in (DRAFT, PENDING))
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -120,6 +120,14 @@ def pending(folder: str) -> Tuple[str, ...]:
     return tuple(os.path.join(folder, name) for name in names)
 
 
+def sweep(folder: str) -> None:
+    """Remove drafts of runs that were killed before they had decided anything; only one run at a time works here."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if name.endswith(DRAFT):
+                os.unlink(os.path.join(folder, name))
+
+
 def keep_away(path: str, posts: Iterable[str]) -> None:
     """Note posts that turned out to have begun publishing: undoing must not start them either. Raises UndoFailed."""
     with _told(path):
@@ -138,6 +146,12 @@ def keep_away(path: str, posts: Iterable[str]) -> None:
 def newest(folder: str, header: Header) -> str:
     """Path of the pending file of this run."""
     return os.path.join(folder, f"{header.stamp.strftime('%Y%m%dT%H%M%S.%f')[:-3]}Z{PENDING}")
+
+
+def current(path: str) -> str:
+    """The name that the file of a run has now: a run that was undone has moved it on."""
+    done = path[: -len(UNDO)] + UNDONE if path.endswith(UNDO) else path
+    return done if not os.path.exists(path) and os.path.exists(done) else path
 
 
 def finish(path: str, suffix: str) -> str:

@@ -33,7 +33,7 @@ def payload(seen: Seen, request: Request) -> Dict[str, Any]:
         "findings": [_finding(cause) for cause in seen.causes],
         "failures": [_share(cause, number) for cause in seen.causes for number in range(len(cause.shares))],
         "posts": [_post(post) for post in seen.listed],
-        "failed": seen.failed,
+        "failed_posts": seen.failed,
         "predicted": seen.predicted,
         "window": {
             "now": iso(seen.within.now),

@@ -68,7 +68,7 @@ class CliWorkflows(Workflows):
         items: List[Any] = _good(listed).data if isinstance(_good(listed).data, list) else []
         found = tuple(text_at(item, "execution", "workflowId") for item in items)
         count = text_at(_good(counted).data, "count")
-        return found, max(len(found), int(count) if count.isdigit() else 0)
+        return found, max(len(found), int(count) if count.isdecimal() else 0)
 
     def terminate(self, workflow: Workflow, reason: str) -> bool:
         words = ["workflow", "terminate", "--workflow-id", workflow.identifier, "--run-id", workflow.run]

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import list_at, text_at
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
+    NOT_TOLD,
     Start,
     Trail,
     Workflow,
@@ -72,7 +73,7 @@ class HttpWorkflows(Workflows):
             if not token:
                 break
         count = text_at(self._good("GET", "/workflow-count", {"query": _RUNNING_POSTS}), "count")
-        return tuple(found), max(len(found), int(count) if count.isdigit() else 0)
+        return tuple(found), max(len(found), int(count) if count.isdecimal() else 0)
 
     def terminate(self, workflow: Workflow, reason: str) -> bool:
         body = {
@@ -108,13 +109,15 @@ class HttpWorkflows(Workflows):
     def _trail(self, workflow: Workflow) -> Trail:
         events: List[Dict[str, Any]] = []
         token = ""
+        path = f"/workflows/{quote(workflow.identifier, safe='')}/history-reverse"
         while True:
             options = {"execution.runId": workflow.run, "maximumPageSize": "200"}
-            page = self._good(
-                "GET",
-                f"/workflows/{quote(workflow.identifier, safe='')}/history-reverse",
-                {**options, **({"nextPageToken": token} if token else {})},
-            )
+            status, page = self._call("GET", path, {**options, **({"nextPageToken": token} if token else {})})
+            if status == 404:
+                # Gone since it was described: what it did can no longer be told.
+                return NOT_TOLD
+            if status != 200 or not isinstance(page, dict):
+                raise _refused("tell a history", status, page)
             history = page.get("history")
             # Payloads are dropped at once: they hold the post and its channel's token.
             events += [_bare(event) for event in list_at(history, "events")]

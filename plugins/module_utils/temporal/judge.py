@@ -125,7 +125,7 @@ def living(poller: Poller, snapshot: Snapshot, fresh_seconds: float) -> Optional
     """
     pid, _separator, hostname = poller.identity.partition("@")
     for worker in snapshot.workers:
-        if worker.hostname == hostname and pid.isdigit():
+        if worker.hostname == hostname and pid.isdecimal():
             alive = worker.pids is None or int(pid) in worker.pids
             fresh = snapshot.now - poller.seen_at <= fresh_seconds and poller.seen_at >= worker.started_at
             return worker if alive and fresh else None
@@ -196,7 +196,7 @@ def _sweeper(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
 
 def _activity_attempts(answer: Answer) -> int:
     attempts = (text_at(item, "attempt") for item in list_at(answer.data, "pendingActivities"))
-    return max((int(text) for text in attempts if text.isdigit()), default=0)
+    return max((int(text) for text in attempts if text.isdecimal()), default=0)
 
 
 def _workflows(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
@@ -204,7 +204,7 @@ def _workflows(snapshot: Snapshot, settings: Settings) -> Iterator[Finding]:
     for answer in (snapshot.sweeper, *snapshot.workflows):
         if answer.ok:
             attempt = text_at(answer.data, "pendingWorkflowTask", "attempt")
-            if attempt.isdigit() and int(attempt) >= settings.failing_attempts:
+            if attempt.isdecimal() and int(attempt) >= settings.failing_attempts:
                 kind = text_at(answer.data, "workflowExecutionInfo", "type", "name")
                 name = text_at(answer.data, "workflowExecutionInfo", "execution", "workflowId")
                 failing.append(f"{name} ({kind}, attempt {attempt})")

@@ -198,7 +198,7 @@ def queue(name: str, answer: Answer) -> Queue:
     return Queue(
         name,
         pollers,
-        {kind: int(count) for kind, count in counts.items() if count.isdigit()},
+        {kind: int(count) for kind, count in counts.items() if count.isdecimal()},
         {text_at(item, "taskQueueType"): duration(text_at(item, "approximateBacklogAge")) for item in stats},
         answer,
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from sys import intern
 from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
@@ -80,6 +81,10 @@ class Trail:
     wakes_at: Optional[float]
 
 
+# Of a run whose history is gone: it may have begun to publish.
+NOT_TOLD = Trail(1, 0, None)
+
+
 @dataclass(frozen=True)
 class Start:
     """A post's workflow as Postiz starts it."""
@@ -145,8 +150,9 @@ def parse_workflow(data: Any) -> Workflow:
     return Workflow(
         identifier=text_at(execution, "execution", "workflowId"),
         run=text_at(execution, "execution", "runId"),
-        kind=text_at(execution, "type", "name"),
-        status=text_at(execution, "status").replace(_STATUS, ""),
+        # Thousands of workflows share these.
+        kind=intern(text_at(execution, "type", "name")),
+        status=intern(text_at(execution, "status").replace(_STATUS, "")),
         started_at=parse_time(text_at(execution, "startTime")) or 0.0,
         closed_at=parse_time(text_at(execution, "closeTime")),
         activities=tuple(_activity(item) for item in list_at(data, "pendingActivities")),

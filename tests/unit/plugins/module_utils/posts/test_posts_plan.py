@@ -240,7 +240,7 @@ def allowed(post_class: PostClass) -> st.SearchStrategy[Action]:
 
 
 SETTINGS = st.builds(
-    lambda **given: settings(**given),
+    settings,
     actions=st.fixed_dictionaries({post_class: allowed(post_class) for post_class in PostClass}),
     spacing_seconds=st.sampled_from([20.0, 60.0, 7.5]),
     not_before=st.none() | MILLISECONDS,

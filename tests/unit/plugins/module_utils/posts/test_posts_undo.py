@@ -73,7 +73,7 @@ def test_pending_files_are_told_oldest_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", "🧵 👩‍👩‍👧 ​", "x" * 100_000, "ä" * 100_000, "\ud83d alone", "a\r\nb\n\x85\u2028c\x00", '"\\'],
+    ["", "{}", "🧵 👩‍👩‍👧 \u200b", "x" * 100_000, "ä" * 100_000, "\ud83d alone", "a\r\nb\n\x85\u2028c\x00", '"\\'],
     ids=["empty", "an object", "emoji", "100 kB", "200 kB", "a lone surrogate", "line ends", "quotes"],
 )
 def test_rows_come_back_as_they_were(tmp_path: Path, text: str) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli impor
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli_workflows import CliWorkflows
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.http_api import HttpWorkflows
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
+    NOT_TOLD,
     PendingActivity,
     Start,
     Trail,
@@ -298,7 +299,12 @@ def test_a_description_that_fails(server: Server, reply: Reply, message: str) ->
     assert "temporal_health" in failed.value.remedy
 
 
-@pytest.mark.parametrize("reply", [(500, {}), (404, {}), (200, "no JSON"), (200, [])])
+def test_a_history_that_is_gone_may_have_begun_to_publish(server: Server) -> None:
+    server.script = lambda _asked: (404, {})
+    assert server.workflows().trails([RUN]) == {RUN.identifier: NOT_TOLD}
+
+
+@pytest.mark.parametrize("reply", [(500, {}), (200, "no JSON"), (200, [])])
 def test_nothing_else_is_made_up_from_a_failure(server: Server, reply: Reply) -> None:
     server.script = lambda _asked: reply
     workflows = server.workflows()

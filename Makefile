@@ -17,11 +17,11 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 export PYTHONDONTWRITEBYTECODE := 1
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 
-TEST_STEPS := lint types unit sanity molecule gates posts fidelity compat
+TEST_STEPS := lint types unit sanity molecule gates posts bundle fidelity compat
 LINTERS := lint-python lint-yaml lint-shell lint-tree lint-argument-specs lint-findings lint-changelog lint-ansible
 SCENARIOS ?= --all
 
-.PHONY: $(LINTERS) engine-restart findings gates help demo clean test lint format types unit sanity molecule outage posts fidelity bench compat images environment-demo environment-dev
+.PHONY: $(LINTERS) engine-restart findings gates help demo clean test lint format types unit sanity molecule outage posts bundle fidelity bench compat images environment-demo environment-dev
 
 help: ## This list
 	@printf 'usage: make TARGET\n\n'
@@ -104,6 +104,10 @@ gates: environment-dev ## The health gates under each fault, on the lab
 posts: environment-dev ## Stuck and failed posts: every class, every kill, an outage, on the lab
 	tests/lab/lab images
 	pytest -q tests/lab/test_post_failures.py tests/lab/test_stuck_posts.py tests/lab/test_outage.py
+
+bundle: environment-dev ## The compiled frontend: extracted, switched, killed, cut, refused, served, on the lab
+	tests/lab/lab images
+	pytest -q tests/lab/test_frontend_bundle.py
 
 outage: environment-dev ## An outage and its repair, killed at random, again and again (OUTAGE_RUNS=20)
 	tests/lab/lab images

@@ -28,7 +28,7 @@ def container(entry: Mapping[str, Any]) -> Container:
         labels=entry.get("Labels") or {},
         ports=tuple(_ports(entry.get("Ports") or [])),
         mounts=tuple(
-            Mount(mount.get("Type", ""), mount.get("Name", ""), mount.get("Destination", ""))
+            Mount(mount.get("Type", ""), mount.get("Name", ""), mount.get("Destination", ""), mount.get("Source", ""))
             for mount in entry.get("Mounts") or []
         ),
         image_identifier=entry.get("ImageID", ""),

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine import answers, archive, events, exec_stream
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.archives import EngineArchives
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_archives import DockerArchives
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
     LABEL_PROJECT,
     Container,
@@ -199,7 +201,16 @@ class DockerEngine(Engine):
             except docker.errors.NotFound:
                 return None
         config = entry.get("Config") or {}
-        return ImageConfig(entry.get("Id", ""), tuple(config.get("Entrypoint") or ()), tuple(config.get("Cmd") or ()))
+        return ImageConfig(
+            entry.get("Id", ""),
+            tuple(config.get("Entrypoint") or ()),
+            tuple(config.get("Cmd") or ()),
+            tuple(name.partition("@")[2] for name in entry.get("RepoDigests") or ()),
+        )
+
+    def archives(self) -> EngineArchives:
+        failures = (docker.errors.DockerException, RequestException, OSError)
+        return DockerArchives(self._client, failures, docker.errors.NotFound)
 
     def pull_obstacle(self, name: str) -> Optional[str]:
         try:

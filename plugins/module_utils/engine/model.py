@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Mapping, Optional, Sequence, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.archives import EngineArchives
+
 LABEL_PROJECT = "com.docker.compose.project"
 LABEL_SERVICE = "com.docker.compose.service"
 LABEL_DIRECTORY = "com.docker.compose.project.working_dir"
@@ -44,6 +46,7 @@ class Mount:
     kind: str
     name: str
     destination: str
+    source: str = ""
 
     @property
     def anonymous(self) -> bool:
@@ -160,11 +163,12 @@ class Volume:
 
 @dataclass(frozen=True)
 class ImageConfig:
-    """What an image starts when nothing overrides it."""
+    """What an image starts when nothing overrides it. `digests` are those under which a registry knows it."""
 
     identifier: str
     entrypoint: Tuple[str, ...]
     command: Tuple[str, ...]
+    digests: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -235,6 +239,10 @@ class Engine(ABC):
     @abstractmethod
     def image(self, name: str) -> Optional[ImageConfig]:
         """An image on the host, or None."""
+
+    @abstractmethod
+    def archives(self) -> EngineArchives:
+        """Whole folders of containers and images."""
 
     @abstractmethod
     def pull_obstacle(self, name: str) -> Optional[str]:

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What frontend_bundle does: present, verified, absent."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional, Tuple
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import mounts, origins, refusals, report, verify
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.lock import held
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Release
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters import Request
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.present import present
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.sink import file_errors
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import Store
+from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import NotHealthy
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, errors_of, sentence
+
+
+def run(engine: Engine, wanted: Request, clock: Clock, step: Callable[[str], None]) -> Outcome:
+    """`step` is told each step that changes something, and every few members. Raises StackError."""
+    store = Store(wanted.dest)
+    if wanted.state == "verified":
+        return _verified(engine, wanted, store)
+    if wanted.state == "absent":
+        return _absent(engine, wanted, store, clock)
+    return present(engine, wanted, store, clock, step)
+
+
+def _named(store: Store, name: str) -> Optional[Release]:
+    return next((release for release in store.releases() if release.name == name), None)
+
+
+def _verified(engine: Engine, wanted: Request, store: Store) -> Outcome:
+    current = _named(store, store.current())
+    findings: Tuple[Finding, ...] = ()
+    damage = verify.Damage()
+    if current is None:
+        evidence = f"{store.current_path} leads to no release."
+        findings = (error("bundle-missing", wanted.dest, evidence, "extract one with state present."),)
+    else:
+        try:
+            entries = store.entries(current)
+        except ValueError as problem:
+            found = verify.damage_finding(current, None, str(problem))
+        else:
+            with file_errors(wanted.dest, "read"):
+                damage = verify.compare(entries, store.path(current.name), current.manifest.origin.exclude)
+            found = verify.damage_finding(current, damage, "")
+        findings = (found,) if found is not None else ()
+    if wanted.project:
+        findings += verify.served_findings(engine, wanted, store, current)
+    text = report.found_text(current.name if current is not None else wanted.dest, findings)
+    name = current.name if current is not None else ""
+    payload = report.payload(store, current, name, findings=findings, damage=damage, text=text)
+    if errors_of(findings) and wanted.fail_on_mismatch:
+        raise NotHealthy(text, payload)
+    return Outcome(False, payload, warnings=tuple(sentence(item) for item in findings))
+
+
+def _absent(engine: Engine, wanted: Request, store: Store, clock: Clock) -> Outcome:
+    previous = store.current()
+    gone = tuple(item.name for item in store.releases())
+    if not store.exists():
+        return Outcome(False, report.payload(store, None, text=f"There is no bundle at {wanted.dest}."))
+    _refuse_mounted(engine, store)
+    if not wanted.check_mode:
+        with held(wanted.dest, wanted.lock_seconds, clock):
+            _refuse_mounted(engine, store)
+            origins.remove_orphans(engine, wanted.dest)
+            store.remove_all()
+    payload = report.payload(store, None, previous, pruned=gone, text=f"{wanted.dest} is removed.", releases=())
+    diff = {"before": "".join(f"{name}\n" for name in gone), "after": ""}
+    return Outcome(True, payload, diff)
+
+
+def _refuse_mounted(engine: Engine, store: Store) -> None:
+    holders = mounts.look(engine, store).holders
+    if holders:
+        raise refusals.mounted(", ".join(holders), store.folder)

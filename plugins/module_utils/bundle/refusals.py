@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Why a bundle is refused, as findings. Nothing was changed when one is raised."""
+
+from __future__ import annotations
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import error
+
+
+def hostile(name: str, why: str) -> Refused:
+    """`why` continues a sentence about the member."""
+    shown = ascii(name if len(name) <= 120 else f"{name[:80]}…{name[-30:]}")
+    remedy = "do not use this image or bundle before you know where it comes from."
+    return Refused((error("bundle-hostile", "archive", f"{shown} {why}.", remedy),))
+
+
+def foreign_link(name: str, target: str) -> Refused:
+    """A link that leads out of the tree."""
+    evidence = f"the link {name[:120]!a} leads out of the bundle, to {target[:120]!a}."
+    remedy = "if you trust the image, set foreign_links to keep: a link is only written, nothing follows it."
+    return Refused((error("bundle-hostile", "archive", evidence, remedy),))
+
+
+def too_large(limit: int, what: str, option: str) -> Refused:
+    """More than `limit` of `what`."""
+    remedy = f"raise {option} if the build really is that large."
+    return Refused((error("bundle-too-large", "archive", f"it has more than {limit} {what}.", remedy),))
+
+
+def no_space(folder: str, evidence: str) -> Refused:
+    """Nothing more fits below `folder`."""
+    remedy = "free space, keep fewer releases, or use another file system."
+    return Refused((error("bundle-no-space", folder, evidence, remedy),))
+
+
+def not_built(component: str, evidence: str) -> Refused:
+    """The source has no build."""
+    return Refused((error("bundle-not-built", component, evidence, "name the image or the path that has one."),))
+
+
+def mounted(names: str, dest: str) -> Refused:
+    """Containers use what shall be removed."""
+    evidence = f"{names} {'have' if ',' in names else 'has'} it mounted."
+    return Refused((error("bundle-mounted", dest, evidence, "recreate them without the mount first."),))

@@ -297,7 +297,7 @@ def test_an_earlier_run_that_began_to_publish_counts(stack: Stack, temporal: Tem
     assert social.published(post) == 1
 
 
-def test_delete_takes_the_thread_and_no_other_channel_of_the_group(stack: Stack, temporal: Temporal, undo: str) -> None:
+def test_delete_takes_the_thread_and_no_other_channel_of_the_group(stack: Stack, undo: str) -> None:
     (chosen, child) = posts.insert(stack, HOUR, "x", children=1)
     (sibling,) = posts.insert(stack, HOUR, "mastodon", state="PUBLISHED")
     group = stack.rows('SELECT "group" FROM "Post" WHERE id = %s', chosen)[0][0]

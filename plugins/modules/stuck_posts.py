@@ -46,7 +46,7 @@ options:
         V(mark_published) for V(live-but-marked-error), and V(none) for everything else.
       - V(poke) starts the post's workflow, of the type that the installed release starts.
       - V(reschedule) gives new times and a new workflow; V(hold) makes a draft of it; V(fail) marks it as failed.
-      - V(delete) deletes it as Postiz does, its whole group.
+      - V(delete) marks it as deleted, as Postiz does, with its whole thread.
       - V(end_workflow) ends the workflow, and starts a new one where the post is still wanted at another time.
       - V(mark_published) sets a live post right that is marked 'Already posted'.
       - Which class allows which action is in docs/stuck_posts.md.

@@ -362,7 +362,7 @@ def test_five_thousand_in_bounded_memory(stack: Stack) -> None:
         assert result.finding("media-unreachable")["count"] == 5000
         assert len(result.values["posts"]) == 100
         # 100 MB of texts went through: within a limit of memory that could not hold them.
-        limited = modules.run(MODULE, wrapper=("prlimit", f"--data={100 * 2**20}"), project=stack.project)
+        limited = modules.run(MODULE, None, ("prlimit", f"--data={100 * 2**20}"), project=stack.project)
         assert limited.values["failed_posts"] == 5000
         print(f"5,000 failures: {result.seconds:.1f} s")
     finally:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Callable, FrozenSet, List, Set, Tuple
+from typing import Callable, FrozenSet, List, Mapping, Set, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import (
@@ -43,6 +43,12 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe i
 STATEMENT_SECONDS = 10.0
 # What a normal boot shows, as long as something of it moves.
 _BOOTING = (*PASSING, "not-started")
+
+# What upstream's services stand on.
+_UPSTREAM: Mapping[str, Tuple[str, ...]] = {
+    "postiz": ("postiz-postgres", "postiz-redis", "temporal"),
+    "temporal": ("temporal-postgresql", "temporal-elasticsearch"),
+}
 
 Connect = Callable[[], Engine]
 
@@ -124,7 +130,9 @@ def _blamed(outcome: Outcome, snapshot: Snapshot, service: str) -> FrozenSet[str
     pending = [service]
     dependencies = graph(snapshot)
     while pending:
-        for name in dependencies.get(pending.pop(), ()):
+        current = pending.pop()
+        # `docker compose up --no-deps`, a common repair by hand, leaves a container that names no dependency.
+        for name in dependencies.get(current) or _UPSTREAM.get("postiz" if current == service else current, ()):
             if name not in below:
                 below.add(name)
                 pending.append(name)

@@ -466,6 +466,31 @@ def test_two_runs_at_the_same_time(stack: Stack, undo: str) -> None:
     assert social.published(post) == 1
 
 
+def test_ten_thousand(stack: Stack, undo: str) -> None:
+    channel = posts.channel(stack)
+    stack.change(
+        """INSERT INTO "Post" (id, state, "publishDate", "organizationId", "integrationId", content, "group", "updatedAt")
+        SELECT 'labmany' || n, 'QUEUE', (now() AT TIME ZONE 'utc') - interval '3 days', %s, %s, 'x', 'labmany' || n,
+        now() AT TIME ZONE 'utc' FROM generate_series(1, 10000) n""",
+        channel.organization,
+        channel.id,
+    )
+    digest = "SELECT md5(string_agg(to_jsonb(p)::text, '' ORDER BY id)) FROM \"Post\" p WHERE id LIKE 'labmany%%'"
+    count = "SELECT count(*) FROM \"Post\" WHERE id LIKE 'labmany%%' AND state = 'DRAFT'"
+    before = stack.rows(digest)
+    try:
+        held = act(stack, undo, max_posts=10000, actions={"older-than-sweep": "hold"})
+        assert held.values["planned"] == 10000, held.values.get("msg")
+        assert len(held.values["plan"]) == 100
+        assert stack.rows(count) == [(10000,)]
+        back = act(stack, undo, state="undone", undo_file=held.values["undo_file"])
+        assert len(back.values["restored"]) == 10000
+        assert stack.rows(digest) == before
+        print(f"held in {held.seconds:.1f} s, back in {back.seconds:.1f} s")
+    finally:
+        stack.change("DELETE FROM \"Post\" WHERE id LIKE 'labmany%%'")
+
+
 def test_the_cap_says_the_number(stack: Stack, undo: str) -> None:
     for _ in range(3):
         posts.insert(stack, HOUR)

@@ -97,7 +97,7 @@ def _name(text: str) -> str:
 def report(seen: Seen, request: Request) -> str:
     """A heading, one line for each cause, then what to do about each."""
     lines = [
-        f"{request.project}: {seen.failed} posts failed since {iso(seen.within.since)}; "
+        f"{request.project}: {seen.failed} post{'' if seen.failed == 1 else 's'} failed since {iso(seen.within.since)}; "
         f"{seen.predicted} of those due until {iso(seen.within.until)} will fail as things are.",
         *_outside(seen),
     ]

@@ -188,7 +188,8 @@ def _after(item: Item) -> str:
     row = item.judged.row
     state = "deleted" if item.action.value == "delete" else item.state or row.state
     runs = "new workflow" if item.start else "workflow ended" if item.end else "no workflow"
-    return f"{row.id} {state} due {iso(item.due or row.due)}, {runs}"
+    why = f"{item.action.value}, {item.judged.post_class.value} on {name_of(row.channel_name)}: {item.judged.evidence}"
+    return f"{row.id} {state} due {iso(item.due or row.due)}, {runs} ({why})"
 
 
 def iso(moment: Optional[datetime]) -> str:

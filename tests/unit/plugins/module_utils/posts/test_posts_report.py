@@ -117,7 +117,8 @@ def test_the_plan_s_table() -> None:
 )
 def test_the_diff_tells_each_post(item: Item, before: str, after: str) -> None:
     found = report.diff(Plan((item,), ()))
-    assert (found["before"], found["after"]) == (f"{before}\n", f"{after}\n")
+    why = f" ({item.action.value}, {item.judged.post_class.value} on Channel: {item.judged.evidence})"
+    assert (found["before"], found["after"]) == (f"{before}\n", f"{after}{why}\n")
 
 
 @pytest.mark.parametrize(("count", "lines"), [(500, 500), (501, 501), (20_000, 501)])

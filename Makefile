@@ -19,14 +19,15 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 
 TEST_STEPS := lint types unit sanity molecule gates posts bundle fidelity compat
 LINTERS := lint-python lint-yaml lint-shell lint-tree lint-argument-specs lint-findings lint-changelog lint-ansible
-SCENARIOS ?= --all
+# The others have targets of their own beside them: `make molecule SCENARIOS=--all` runs all.
+SCENARIOS ?= --scenario-name provision --scenario-name frontend
 
-.PHONY: $(LINTERS) engine-restart findings gates help demo clean test lint format types unit sanity molecule outage posts bundle fidelity bench compat images environment-demo environment-dev
+.PHONY: $(LINTERS) frontend-upgrades upgrade-kills upgrades engine-restart findings gates help demo clean test lint format types unit sanity molecule outage posts bundle fidelity bench compat images environment-demo environment-dev backup recover recover-matrix
 
 help: ## This list
 	@printf 'usage: make TARGET\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nVariables: PYTHON=python3.13 (which interpreter), SCENARIOS="--scenario-name provision" (for molecule),\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nVariables: PYTHON=python3.13 (which interpreter), SCENARIOS=--all (for molecule),\n'
 	@printf '           LAB_IMAGES=upstream (the published images instead of the lab'"'"'s own)\n'
 
 demo: environment-demo ## A whole Postiz + Temporal stack on this machine, with the proof that it publishes
@@ -63,6 +64,7 @@ lint-argument-specs:
 lint-findings:
 	PYTHONPATH=$(COLLECTIONS) python tests/tools/findings_table.py --check
 	PYTHONPATH=$(COLLECTIONS) python tests/tools/failure_rules.py --check
+	PYTHONPATH=$(COLLECTIONS) python tests/tools/recovery_ladder.py --check
 
 lint-changelog:
 	antsibull-changelog lint
@@ -70,9 +72,10 @@ lint-changelog:
 lint-ansible:
 	ansible-lint
 
-findings: environment-dev ## Make docs/findings.md and the table of docs/post_failures.md from the code
+findings: environment-dev ## Make docs/findings.md and the tables of docs/post_failures.md and docs/recover.md from the code
 	PYTHONPATH=$(COLLECTIONS) python tests/tools/findings_table.py
 	PYTHONPATH=$(COLLECTIONS) python tests/tools/failure_rules.py
+	PYTHONPATH=$(COLLECTIONS) python tests/tools/recovery_ladder.py
 
 format: environment-dev ## Let ruff put the Python files in shape
 	ruff check --fix
@@ -101,13 +104,35 @@ gates: environment-dev ## The health gates under each fault, on the lab
 		tests/lab/test_stack_health.py tests/lab/test_faults.py tests/lab/test_lab_command.py \
 		tests/lab/test_external_temporal.py tests/lab/test_stack_role.py
 
+recover: environment-dev ## Recovery on the lab: least steps, no burst, killed and continued, quarantine
+	tests/lab/lab images
+	pytest -q tests/lab/test_recover.py
+
+recover-matrix: environment-dev ## Every fault recovered, alone, in pairs, killed in each step, beside the runbook by hand
+	tests/lab/lab images
+	pytest -q -s tests/lab/test_recover_matrix.py
+
 posts: environment-dev ## Stuck and failed posts: every class, every kill, an outage, on the lab
 	tests/lab/lab images
 	pytest -q tests/lab/test_post_failures.py tests/lab/test_stuck_posts.py tests/lab/test_outage.py
 
-bundle: environment-dev ## The compiled frontend: extracted, switched, killed, cut, refused, served, on the lab
+bundle: environment-dev ## The frontend: extracted, patched, built, proved, switched, killed, refused, served, on the lab
 	tests/lab/lab images
-	pytest -q tests/lab/test_frontend_bundle.py
+	pytest -q tests/lab/test_frontend_bundle.py tests/lab/test_frontend_build.py
+
+upgrade-kills: environment-dev ## Upgrades and rollbacks killed at every step of their journal, each finished by one more run
+	pytest -q -s tests/lab/test_upgrade_kills.py
+
+frontend-upgrades: environment-dev ## A patched frontend through upgrades of the image and the way back, on the lab
+	tests/lab/lab images
+	pytest -q tests/lab/test_frontend_upgrade.py
+
+upgrades: environment-dev ## Upgrades, broken releases and the way back, with a registry
+	pytest -q tests/lab/test_upgrade.py
+
+backup: environment-dev ## Backup, restore and drill: killed at every step, nothing twice, on the lab
+	tests/lab/lab images
+	pytest -q tests/lab/test_backup.py
 
 outage: environment-dev ## An outage and its repair, killed at random, again and again (OUTAGE_RUNS=20)
 	tests/lab/lab images

@@ -26,6 +26,13 @@ options:
       - A negative number takes posts along that are due within so many seconds.
     type: float
     default: 900.0
+  horizon:
+    description:
+      - So many seconds ahead, posts of the future are looked for that have no workflow, as after Temporal lost its state.
+      - V(0) looks for none. It is looked for no longer than 300 seconds; what is left over is in RV(looked_ahead).
+      - The number of posts that are due later is in RV(later_than_horizon).
+    type: float
+    default: 604800.0
   newer_than:
     description:
       - Look only at posts that were due after this time, ISO 8601 with a zone. By default there is no such bound.
@@ -70,7 +77,9 @@ options:
     description: Address of Temporal's frontend. By default what Postiz itself uses.
     type: str
   namespace:
-    description: Temporal's namespace. By default what Postiz itself uses.
+    description:
+      - Temporal's namespace. By default what Postiz itself uses; another one is refused by M(selfhost.postiz.stuck_posts) unless
+        it is shown to be this stack's own, and so is another O(address).
     type: str
   tls:
     description: Whether to use TLS to Temporal. It is used when Postiz does.
@@ -92,25 +101,6 @@ options:
     description: Seconds for each call to Temporal.
     type: int
     default: 5
-  database_host:
-    description:
-      - Host of Postiz' database, as this host reaches it.
-      - By default the address of the database's container on the Compose network, or the host in Postiz' own settings.
-    type: str
-  database_port:
-    description: Port of Postiz' database, where it is another one than in Postiz' own settings.
-    type: int
-  database_tls_mode:
-    description: Whether to use TLS to the database, libpq's C(sslmode). By default what Postiz' own settings say.
-    type: str
-    choices: [disable, allow, prefer, require, verify-ca, verify-full]
-  database_tls_ca_path:
-    description: Authority of the database's certificate, a path on this host.
-    type: path
-  statement_timeout:
-    description: Seconds for each statement of the database.
-    type: float
-    default: 60.0
 requirements:
   - docker (Python library)
   - psycopg2 (Python library)

@@ -73,6 +73,10 @@ class ContainerGone(EngineFailed):
     """The container was removed meanwhile."""
 
 
+class ContainerNotRunning(EngineFailed):
+    """The container stands still, so no program can run in it; its state tells why."""
+
+
 class BadInput(StackError):
     """A parameter cannot be used as it is."""
 

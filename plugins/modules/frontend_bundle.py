@@ -20,6 +20,7 @@ description:
 author:
   - The selfhost.postiz contributors (@selfhost)
 extends_documentation_fragment:
+  - selfhost.postiz.frontend
   - selfhost.postiz.stack.attributes
 attributes:
   check_mode:
@@ -32,18 +33,16 @@ attributes:
     support: full
     details: With O(force) the bundle is extracted each time.
 options:
-  dest:
-    description: Folder on the host that is only for this bundle. An absolute path.
-    type: path
-    required: true
   state:
     description:
       - V(present) makes the wanted bundle the current one.
       - V(verified) compares the current release with its manifest and, with O(project), what the container serves with its
         image. It changes nothing.
+      - V(proven) does the same, asks the container for O(page) and the chunks that it loads, and remembers that a stack works
+        with this release. Use it after the gate has opened. It fails on warnings, too.
       - V(absent) removes all releases. It refuses while a container has one mounted.
     type: str
-    choices: [present, verified, absent]
+    choices: [present, verified, proven, absent]
     default: present
   image:
     description:
@@ -54,56 +53,38 @@ options:
     description:
       - Compose project of the container that the bundle is taken from, or that is verified.
       - A container that has something mounted at O(path) is read from its image.
+      - With O(image), O(prebuilt) or O(release), the project whose container shall serve the bundle, for RV(served).
     type: str
-  service:
-    description: The service that runs Postiz.
-    type: str
-    default: postiz
   prebuilt:
     description: A tar file (plain, gzip, bzip2 or xz) or a folder on the host that holds a bundle. Its files become root's.
     type: path
-  path:
-    description: Where the compiled frontend lies in the container.
-    type: str
-    default: /app/apps/frontend/.next
-  exclude:
+  release:
     description:
-      - Paths below O(path) that are left out. A folder is there all the same, empty and writable.
-      - Serving does not need the build cache, which is most of a bundle. Of an image, it is not even read.
-    type: list
-    elements: str
-    default: [cache]
-  foreign_links:
-    description:
-      - What happens to symbolic links that lead out of the bundle. Some builds link packages of the image that way.
-      - V(keep) writes them as they are. Nothing follows them on the host.
+      - A release that is there already, to switch to.
+      - V(previous) is the one that was current before, and that worked. Done again, it changes nothing. With O(image), it is the
+        one that containers of that image were last given, or else the image's own frontend, which is extracted then.
+      - With O(project), a release of another image than its container's is refused. For V(previous), the image's own frontend
+        is taken then.
     type: str
-    choices: [refuse, keep]
-    default: refuse
-  keep:
-    description: Number of releases to keep, the current one included. One that a container uses is always kept.
-    type: int
-    default: 3
+  failed:
+    description:
+      - With O(release), why the current release is left. It is on record then, and M(selfhost.postiz.frontend_build) does not switch
+        to it again without C(retry), until a stack was seen to work with it.
+    type: str
   force:
     description: Extract the bundle again, as a release of its own, although there is one of the same source.
     type: bool
     default: false
-  max_bytes:
-    description: Refuse bundles with more bytes than this.
-    type: int
-    default: 4294967296
-  max_files:
-    description: Refuse bundles with more files and folders than this.
-    type: int
-    default: 200000
-  min_free_bytes:
-    description: Bytes that stay free on the file system. A bundle that would take them is refused.
-    type: int
-    default: 268435456
-  lock_timeout:
-    description: Seconds to wait for another run that works on O(dest).
+  page:
+    description: Address inside the container that must answer 200, with all chunks that the page loads.
+    type: str
+    default: http://127.0.0.1:4200/auth/login
+  page_timeout:
+    description:
+      - With O(state=proven), seconds to wait for O(page). With O(state=verified), the page is asked for if this is more than 0.
+      - A page that answers wrongly three times is not waited for any longer.
     type: float
-    default: 600.0
+    default: 0.0
   fail_on_mismatch:
     description: With O(state=verified), fail when something is wrong. Otherwise it is only told.
     type: bool
@@ -122,6 +103,12 @@ EXAMPLES = r"""
     prebuilt: /root/patched-next.tar.gz
     image: ghcr.io/gitroomhq/postiz-app:v2.23.0
 
+- name: Go back to the release that was served before
+  selfhost.postiz.frontend_bundle:
+    dest: /opt/postiz/frontend-next
+    project: postiz
+    release: previous
+
 - name: Make sure that the container serves what belongs to its image
   selfhost.postiz.frontend_bundle:
     dest: /opt/postiz/frontend-next
@@ -136,10 +123,17 @@ folder:
   returned: success
   sample: /opt/postiz/frontend-next
 current:
-  description: The link to mount.
+  description: The link to the current release. See RV(mount) for what to mount.
   type: str
   returned: success
   sample: /opt/postiz/frontend-next/current
+mount:
+  description:
+    - What a container of its image should mount, the link for that image. It leads to RV(release), and never to one of another
+      image. RV(current) for a bundle that was built elsewhere for an image that was not told.
+  type: str
+  returned: success
+  sample: /opt/postiz/frontend-next/images/7b65a108f1db
 release:
   description: The current release after the run, or what it would be; empty if there is none.
   type: str
@@ -217,6 +211,27 @@ pruned:
   elements: str
   returned: success
   sample: []
+bridged:
+  description: Number of static files of other releases that stay served with it.
+  type: int
+  returned: success
+  sample: 12
+bridged_from:
+  description: These releases, the newest first.
+  type: list
+  elements: str
+  returned: success
+  sample: [Xk2bPq0RmUAsyo6fyCNe1-d8713cadf89d]
+proven:
+  description: Whether a stack was seen to work with it, see O(state=proven).
+  type: bool
+  returned: success
+  sample: true
+served:
+  description: Whether the running container of O(project) has it mounted.
+  type: bool
+  returned: success
+  sample: true
 changes:
   description: What differs from the previous release, one for each folder at its top.
   type: list

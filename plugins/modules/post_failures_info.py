@@ -24,6 +24,7 @@ description:
 author:
   - The selfhost.postiz contributors (@selfhost)
 extends_documentation_fragment:
+  - selfhost.postiz.database
   - selfhost.postiz.stack.attributes
 attributes:
   check_mode:
@@ -85,25 +86,6 @@ options:
       - Without it, the hosts of TikTok's media are not judged; an empty list means that none is verified.
     type: list
     elements: str
-  statement_timeout:
-    description: Seconds for each statement.
-    type: float
-    default: 60.0
-  database_host:
-    description:
-      - Host of Postiz' database, as this host reaches it.
-      - By default the address of the database's container on the Compose network, or the host in Postiz' own settings.
-    type: str
-  database_port:
-    description: Port of Postiz' database, where it is another one than in Postiz' own settings.
-    type: int
-  database_tls_mode:
-    description: Whether to use TLS to the database, libpq's C(sslmode). By default what Postiz' own settings say.
-    type: str
-    choices: [disable, allow, prefer, require, verify-ca, verify-full]
-  database_tls_ca_path:
-    description: Authority of the database's certificate, a path on this host.
-    type: path
   limit:
     description: Most failed and most queued posts in RV(posts). The findings count all of them.
     type: int
@@ -131,9 +113,8 @@ EXAMPLES = r"""
     project: postiz
     undo_directory: /opt/postiz/state/posts
     posts: "{{ failures.posts | selectattr('predicted') | map(attribute='id') | unique }}"
-    actions:
-      scheduled: hold
-  when: failures.predicted > 0
+    action_default: hold
+  when: failures.posts | selectattr('predicted') | list | length > 0
 
 - name: Ask about one post, whenever it was
   selfhost.postiz.post_failures_info:
@@ -250,7 +231,7 @@ findings:
       elements: str
       sample: [cmwv8qz4s000202l0d1c2b3a4]
     posts:
-      description: Ids of some of its posts.
+      description: Ids of its posts; of all failed and of all queued posts the first 20,000.
       type: list
       elements: str
       sample: [cmwv8reb5kanz02l01n1a8eb1]

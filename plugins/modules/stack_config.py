@@ -32,6 +32,7 @@ options:
   compose:
     description:
       - Text of the compose file.
+      - "A line C(@FRONTEND_BUNDLE \"SOURCE\" \"TARGET\"@) becomes a bind mount if the source is there, and nothing otherwise."
       - The marks C(@IMAGE_ENTRYPOINT@) and C(@IMAGE_COMMAND@) are replaced by what O(postiz_image) starts by itself.
     type: str
     required: true

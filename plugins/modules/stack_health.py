@@ -20,6 +20,7 @@ author:
   - The selfhost.postiz contributors (@selfhost)
 extends_documentation_fragment:
   - selfhost.postiz.stack.attributes
+  - selfhost.postiz.health
 attributes:
   check_mode:
     support: full
@@ -29,74 +30,16 @@ attributes:
   idempotent:
     support: full
 options:
-  project:
-    description: Compose project name of the stack.
-    type: str
-    required: true
-  service:
-    description: The service that runs Postiz.
-    type: str
-    default: postiz
-  services:
-    description: What is expected of services, see M(selfhost.postiz.compose_health).
-    type: dict
-    default: {}
-  skip:
-    description: Layers to leave out.
-    type: list
-    elements: str
-    choices: [endpoints, pm2, temporal, posts]
-    default: []
-  api_port:
-    description: Port inside the container whose published address is asked. Nothing is asked if it is not published.
-    type: int
-    default: 5000
-  api_path:
-    description: Path of the API.
-    type: str
-    default: /api/
-  api_body:
-    description: Text that the API answers.
-    type: str
-    default: App is running!
-  ports:
-    description: Ports of the apps, see M(selfhost.postiz.pm2_health).
-    type: dict
-    default: {backend: 3000, frontend: 4200, orchestrator: 3002}
-  settle_seconds:
-    description: Length of the quiet window after a start. Living pollers end it early.
-    type: float
-    default: 150.0
-  queues:
-    description: Task queues that must be polled, see M(selfhost.postiz.temporal_health).
-    type: dict
-    default: {main: [workflow, activity]}
-  cli_service:
-    description: The service whose container has Temporal's client. By default C(temporal-admin-tools), else C(temporal).
-    type: str
-  api_key_path:
-    description: A file with Temporal's API key, a path in the client's container.
-    type: str
-  sample:
-    description: Number of running workflows that are asked for failing workflow tasks.
-    type: int
-    default: 5
-  sweeper:
-    description: Whether the workflow C(missing-post-workflow) must run.
-    type: bool
-    default: true
-  overdue_after:
-    description: Seconds after its time from which a post counts as overdue. Postiz's own sweep runs hourly.
-    type: float
-    default: 4500.0
-  log_lines:
-    description: Number of log lines to show of a container that is to blame.
-    type: int
-    default: 15
   timeout:
     description: Seconds to wait until work flows; V(0) looks once. What no wait can mend ends it early.
     type: float
     default: 300.0
+  steady_for:
+    description:
+      - Seconds for which work must go on flowing once it does, without a restart of a container or an app (C(not-steady)).
+      - A release that crashes a minute after each start passes every single look.
+    type: float
+    default: 0.0
   fail_on_unhealthy:
     description: Whether to fail unless the verdict is V(healthy). The result is the same in both cases.
     type: bool
@@ -209,8 +152,13 @@ findings:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome, run
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
-from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.gate import result, wait
-from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.parameters import ARGUMENT_SPEC, parse
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.gate import result
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.parameters import (
+    ARGUMENT_SPEC,
+    STEADY_SPEC,
+    parse,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.steady import wait_steady
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
@@ -218,11 +166,11 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Reda
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**ARGUMENT_SPEC, **STEADY_SPEC}, supports_check_mode=True)
 
     def gate() -> Outcome:
         request = parse(module.params)
-        layers, seconds = wait(connect, request, Clock())
+        layers, seconds = wait_steady(connect, request, Clock())
         return outcome(result(layers, request, seconds), module.params["fail_on_unhealthy"])
 
     run(module, gate, Redactor())

@@ -83,6 +83,14 @@ options:
     description: Memory wanted on the host, in bytes.
     type: int
     default: 2147483648
+  upgrading:
+    description: Whether an upgrade asks, whose own journal is no obstacle.
+    type: bool
+    default: false
+  judge_frontend:
+    description: Whether a frontend bundle that is made for another image is a problem. It is none if this run makes another one.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -199,6 +207,8 @@ def main() -> None:
             "boot_guard_files": {"type": "dict", "default": {}},
             "min_free_bytes": {"type": "int", "default": 5368709120},
             "min_memory_bytes": {"type": "int", "default": 2147483648},
+            "upgrading": {"type": "bool", "default": False},
+            "judge_frontend": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
@@ -219,6 +229,8 @@ def _parameters(module: AnsibleModule) -> PreflightParameters:
         min_memory_bytes=params["min_memory_bytes"],
         compose=params["compose"],
         boot_guard_files=params["boot_guard_files"],
+        upgrading=params["upgrading"],
+        judge_frontend=params["judge_frontend"],
     )
 
 

@@ -17,11 +17,12 @@ description:
     by id.
   - A row that was changed between the plan and the act is left alone, and told.
   - Before anything is changed, the complete rows are written to an undo file. A run that was killed is finished by the next.
-  - One run at a time works on a database.
+  - One run at a time works on a database; another one waits for it, up to O(lock_timeout).
 author:
   - The selfhost.postiz contributors (@selfhost)
 extends_documentation_fragment:
   - selfhost.postiz.posts
+  - selfhost.postiz.database
   - selfhost.postiz.stack.attributes
 attributes:
   check_mode:
@@ -42,9 +43,10 @@ options:
     default: repaired
   actions:
     description:
-      - The action for each class. What is not given is V(poke) for V(no-workflow), V(end_workflow) for V(ghost-workflow),
-        V(mark_published) for V(live-but-marked-error), and V(none) for everything else.
-      - V(poke) starts the post's workflow, of the type that the installed release starts.
+      - The action for each class. What is not given is V(poke) for V(no-workflow) and V(scheduled-no-workflow),
+        V(end_workflow) for V(ghost-workflow), V(mark_published) for V(live-but-marked-error), and V(none) for everything
+        else; with O(action_default) it is that.
+      - V(poke) starts the post's workflow, of the type that the installed release starts. It sleeps until the post is due.
       - V(reschedule) gives new times and a new workflow; V(hold) makes a draft of it; V(fail) marks it as failed.
       - V(delete) marks it as deleted, as Postiz does, with its whole thread.
       - V(end_workflow) ends the workflow, and starts a new one where the post is still wanted at another time.
@@ -52,15 +54,30 @@ options:
       - Which class allows which action is in docs/stuck_posts.md.
     type: dict
     default: {}
+  action_default:
+    description:
+      - The action for each class that is not in O(actions), instead of the defaults there. To be used with O(posts), where
+        something shall happen to certain posts whatever became of them meanwhile, as V(hold).
+      - Posts of a class that does not allow it are left alone, and told.
+    type: str
+    choices: [none, poke, reschedule, hold, fail, delete]
   spacing:
-    description: Seconds between two posts of one channel that get new times. Posts that are there already are stepped around.
+    description:
+      - Seconds between two posts of one channel that get new times. Posts that are there already are stepped around.
+      - Of several channels each begins a part of it after the one before, so that not all of them publish at the same moment.
     type: float
     default: 60.0
   not_before:
-    description: The first new time, ISO 8601 with a zone. By default now.
+    description: The first new time, ISO 8601 with a zone. By default now, by the database's clock.
     type: str
+  not_before_in:
+    description: The first new time, so many seconds after now by the database's clock. Not together with O(not_before).
+    type: float
+    default: 0.0
   poke_at_once:
-    description: Of one channel, so many posts are poked at once; the others get new times, O(spacing) apart.
+    description:
+      - Of one channel, so many overdue posts are poked at once; the others get new times, O(spacing) apart.
+      - Posts of the future keep their times, however many they are.
     type: int
     default: 5
   burst_threshold:
@@ -81,12 +98,26 @@ options:
     elements: str
     default: []
   undo_directory:
-    description: Where undo files are written, on the host. They hold the posts' content.
+    description:
+      - Where undo files are written, on the host. They hold the posts' content.
+      - A directory that cannot be written is refused at once, in check mode too.
     type: path
     required: true
   undo_file:
-    description: The undo file to apply with O(state=undone).
+    description:
+      - The undo file to apply with O(state=undone). It must lie in O(undo_directory), be a regular file of the user that the
+        module runs as, and have the mode C(0600).
     type: path
+  set_aside_damaged:
+    description:
+      - Rename undo files of interrupted runs that cannot be read to C(….damaged), instead of refusing to go on.
+      - Posts of such a run that lack a workflow are found and repaired as such.
+    type: bool
+    default: false
+  lock_timeout:
+    description: Seconds to wait for another run on the same database, as of another host of the inventory that is the same stack.
+    type: float
+    default: 120.0
 seealso:
   - module: selfhost.postiz.stuck_posts_info
 """
@@ -123,8 +154,7 @@ EXAMPLES = r"""
     project: postiz
     undo_directory: /opt/postiz/state/posts
     posts: [cm1111111111111111111111, cm3333333333333333333333]
-    actions:
-      scheduled: hold
+    action_default: hold
 """
 
 RETURN = r"""
@@ -175,9 +205,14 @@ summary:
       type: int
       sample: 2
     oldest:
-      description: When the oldest of them was due, UTC.
+      description: When the first of them was or is due, UTC.
       type: str
       sample: '2026-01-31T17:00:00Z'
+    ids:
+      description: Their ids; of all posts the first 20,000.
+      type: list
+      elements: str
+      sample: [cm1111111111111111111111, cm3333333333333333333333]
 posts:
   description: The first O(limit) of them, without their content.
   type: list
@@ -233,6 +268,47 @@ older_than_selected:
   type: int
   returned: state is V(repaired)
   sample: 0
+later_than_horizon:
+  description: Queued posts that are due after O(horizon), and were not looked at; counted up to 10,000.
+  type: int
+  returned: state is V(repaired)
+  sample: 0
+looked_ahead:
+  description: How posts of the future were looked at, up to O(horizon).
+  type: dict
+  returned: state is V(repaired)
+  contains:
+    by_id:
+      description: Posts of which Temporal was asked by id whether their workflow runs.
+      type: int
+      sample: 42
+    only_listed:
+      description: Posts whose workflow Temporal's visibility lists as running, which was believed.
+      type: int
+      sample: 0
+    not_looked_at:
+      description: Posts that were left over when the time for that was up.
+      type: int
+      sample: 0
+    visibility_believed:
+      description: V(false) if visibility was found to list workflows that do not run.
+      type: bool
+      sample: true
+    way:
+      description: How Temporal was asked, V(http-api) or V(cli).
+      type: str
+      sample: http-api
+recurring:
+  description: Recurring posts of the selection, which were not looked at; counted up to 10,000.
+  type: int
+  returned: state is V(repaired)
+  sample: 0
+not_found:
+  description: What was selected by id and does not exist, each with the option's name.
+  type: list
+  elements: str
+  returned: state is V(repaired)
+  sample: ['posts: cm9999999999999999999999']
 workflows_scanned:
   description: Running workflows of posts that were looked at for ghosts.
   type: int
@@ -332,8 +408,14 @@ planned:
   type: int
   returned: state is V(repaired)
   sample: 1
+planned_ids:
+  description: Ids of all of them.
+  type: list
+  elements: str
+  returned: state is V(repaired)
+  sample: [cm1111111111111111111111]
 left_alone:
-  description: Posts that the asked action does not fit, or that were changed meanwhile; the first O(limit).
+  description: Posts that the asked action does not fit, or that were changed meanwhile; the first O(limit), and all of them when undoing.
   type: list
   elements: dict
   returned: success
@@ -366,6 +448,14 @@ not_running:
   elements: str
   returned: state is V(repaired)
   sample: []
+not_held:
+  description:
+    - Posts that were held, failed or deleted, and that Postiz had started before the change was committed.
+    - Their workflow could not be ended before it began to publish, so they may be live.
+  type: list
+  elements: str
+  returned: state is V(repaired)
+  sample: []
 undo_file:
   description: The way back; empty if no row was changed.
   type: str
@@ -376,6 +466,12 @@ completed:
   type: int
   returned: success
   sample: 0
+set_aside:
+  description: Damaged undo files of interrupted runs that were set aside, by their new names.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 restored:
   description: Posts that were brought back.
   type: list

@@ -13,13 +13,16 @@ version_added: 0.1.0
 description:
   - Joins Postiz' database with Temporal by workflow id, and gives every queued post that is overdue a class.
   - Also finds workflows that no post wants (ghosts), and posts that are live and marked as failed.
-  - Thread children, drafts, recurring posts and posts of deleted organizations are not stuck, nor are posts of the future.
+  - Also finds posts of the future, up to O(horizon), that no workflow waits for.
+  - Thread children, drafts, recurring posts and posts of deleted organizations are not stuck, nor are posts of the future
+    that have their workflow.
   - Rows are read in a read-only transaction; content and tokens are never read into the result.
   - What each class means, and what may be done about it, is in docs/stuck_posts.md.
 author:
   - The selfhost.postiz contributors (@selfhost)
 extends_documentation_fragment:
   - selfhost.postiz.posts
+  - selfhost.postiz.database
   - selfhost.postiz.stack.attributes
 attributes:
   check_mode:
@@ -101,9 +104,14 @@ summary:
       type: int
       sample: 2
     oldest:
-      description: When the oldest of them was due, UTC.
+      description: When the first of them was or is due, UTC.
       type: str
       sample: '2026-01-31T17:00:00Z'
+    ids:
+      description: Their ids; of all posts the first 20,000.
+      type: list
+      elements: str
+      sample: [cm1111111111111111111111, cm3333333333333333333333]
 posts:
   description: The first O(limit) of them, without their content.
   type: list
@@ -159,6 +167,47 @@ older_than_selected:
   type: int
   returned: success
   sample: 0
+later_than_horizon:
+  description: Queued posts that are due after O(horizon), and were not looked at; counted up to 10,000.
+  type: int
+  returned: success
+  sample: 0
+looked_ahead:
+  description: How posts of the future were looked at, up to O(horizon).
+  type: dict
+  returned: success
+  contains:
+    by_id:
+      description: Posts of which Temporal was asked by id whether their workflow runs.
+      type: int
+      sample: 42
+    only_listed:
+      description: Posts whose workflow Temporal's visibility lists as running, which was believed.
+      type: int
+      sample: 0
+    not_looked_at:
+      description: Posts that were left over when the time for that was up.
+      type: int
+      sample: 0
+    visibility_believed:
+      description: V(false) if visibility was found to list workflows that do not run.
+      type: bool
+      sample: true
+    way:
+      description: How Temporal was asked, V(http-api) or V(cli).
+      type: str
+      sample: http-api
+recurring:
+  description: Recurring posts of the selection, which were not looked at; counted up to 10,000.
+  type: int
+  returned: success
+  sample: 0
+not_found:
+  description: What was selected by id and does not exist, each with the option's name.
+  type: list
+  elements: str
+  returned: success
+  sample: ['posts: cm9999999999999999999999']
 workflows_scanned:
   description: Running workflows of posts that were looked at for ghosts.
   type: int

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -18,16 +18,16 @@ from uuid import NAMESPACE_URL, uuid5
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts import act, operations, parameters, rows
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts import act, operations, parameters, rows, search
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import Target, session
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Judged
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Looker, Scene
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Plan
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Answer
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.model import Snapshot
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.trail import Trail
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
     Start,
-    Trail,
     Workflow,
     Workflows,
     parse_workflow,
@@ -47,14 +47,23 @@ class NoWorkflows(Workflows):
 
     started: int = 0
 
+    listed: frozenset[str] = frozenset()
+
     def describe(self, identifiers: Sequence[str]) -> Mapping[str, Workflow | None]:
-        return dict.fromkeys(identifiers)
+        return {
+            name: parse_workflow(json.loads(_answer(name))) if name in self.listed else None for name in identifiers
+        }
 
     def trails(self, workflows: Sequence[Workflow]) -> Mapping[str, Trail]:
         return {workflow.identifier: Trail(0, 0, None) for workflow in workflows}
 
     def ended_runs(self, identifiers: Sequence[str]) -> tuple[Workflow, ...]:  # noqa: ARG002
         return ()
+
+    def running_among(self, identifiers: Sequence[str]) -> frozenset[str]:
+        """Posts of the future have their workflow."""
+        self.listed = frozenset(identifiers)
+        return self.listed
 
     def running_posts(self, limit: int) -> tuple[tuple[str, ...], int]:  # noqa: ARG002
         return (), 0
@@ -122,12 +131,13 @@ def looker(asked: parameters.ActRequest, target: Target, workflows: Workflows, n
         snapshot=snapshot,
         request=asked.look.temporal,
         failing_attempts=asked.look.failing_attempts,
+        look_again=lambda: replace(snapshot, now=Clock().now()),
     )
     return Looker(scene, now, Clock())
 
 
 def look(target: Target) -> list[Judged]:
-    """All overdue posts, read page by page and judged."""
+    """All overdue posts, read page by page and judged; those of the future matched, and those beyond the horizon counted."""
     asked = request("")
     judged: list[Judged] = []
     with session(target, STATEMENT_SECONDS, readonly=True) as connection:
@@ -135,15 +145,18 @@ def look(target: Target) -> list[Judged]:
         eye = looker(asked, target, NoWorkflows(), now)
         for page in rows.overdue(connection, asked.look.selection, now):
             judged += eye.judge(page)
+        for lost in eye.lost(connection, rows.ahead(connection, asked.look.selection, now)):
+            judged += lost
+        rows.later(connection, asked.look.selection, now)
     return judged
 
 
-def report(target: Target) -> operations.Found:
+def report(target: Target) -> search.Found:
     """What stuck_posts_info does with the database: everything counted, the first posts kept."""
     asked = request("")
     with session(target, STATEMENT_SECONDS, readonly=True) as connection:
         eye = looker(asked, target, NoWorkflows(), rows.database_now(connection))
-        return operations.find(connection, eye, asked.look, keep=None)
+        return search.find(connection, eye, asked.look, keep=None)
 
 
 def plan(connection: Any, target: Target, workflows: Workflows, folder: str) -> tuple[Plan, act.Tools]:

@@ -44,6 +44,10 @@ _BARE = """
 SELECT p.id FROM "Post" p WHERE p.state = 'QUEUE' AND p."publishDate" < %(due)s AND p."intervalInDays" IS NULL
   AND p."deletedAt" IS NULL AND p."parentPostId" IS NULL
 """
+_BARE_AHEAD = """
+SELECT p.id FROM "Post" p WHERE p.state = 'QUEUE' AND p."publishDate" >= %(now)s AND p."publishDate" < %(until)s
+  AND p."intervalInDays" IS NULL AND p."deletedAt" IS NULL AND p."parentPostId" IS NULL
+"""
 _NAIVE = _BARE + """ORDER BY p."publishDate" LIMIT 5000"""
 # PostgreSQL's own value.
 _OWN_FRACTION = "SET cursor_tuple_fraction = 0.1"
@@ -115,27 +119,51 @@ def printed(title: str, times: Mapping[str, Sequence[float]], unit: float = 1000
     return medians
 
 
+def bare_ahead(table: Table, work_memory: str) -> int:
+    """And for the ids of the future up to the horizon; how many."""
+    now = database_now(table)
+    until = now + timedelta(seconds=reading.request("").look.selection.horizon_seconds)
+    connection = table.connect()
+    try:
+        with connection.cursor() as cursor:
+            if work_memory:
+                cursor.execute("SELECT set_config('work_mem', %s, false)", [work_memory])
+            cursor.execute(_BARE_AHEAD, {"now": now, "until": until})
+            return len(cursor.fetchall())
+    finally:
+        connection.close()
+
+
 def check_plan(table: Table, title: str) -> None:
     due = due_before(table)
     look, wanted = "look: read and judged", OVERDUE + BROKEN
     queries = {"bare query": "", f"bare query, work_mem {WORK_MEMORY}": WORK_MEMORY}
-    times: dict[str, list[float]] = {name: [] for name in (look, *queries)}
+    whole = {f"{name}, and of the future": memory for name, memory in queries.items()}
+    times: dict[str, list[float]] = {name: [] for name in (look, *queries, *whole)}
+    ahead = 0
     for number in range(PLAN_ROUNDS + 1):
         seconds, judged = timed(lambda: reading.look(table.target))
         found = {look: seconds}
         classes = Counter(one.post_class for one in judged)
         assert classes[PostClass.CHANNEL_BROKEN] == BROKEN
-        assert classes[PostClass.NO_WORKFLOW] + classes[PostClass.OLDER_THAN_SWEEP] == OVERDUE
+        assert classes[PostClass.WORKER_DEAD] + classes[PostClass.OLDER_THAN_SWEEP] == OVERDUE
         assert len(judged) == wanted
         for name, work_memory in queries.items():
             found[name], count = timed(partial(bare, table, due, work_memory))
             assert count == wanted
+            seconds, ahead = timed(partial(bare_ahead, table, work_memory))
+            found[f"{name}, and of the future"] = found[name] + seconds
         # The first of each fills the caches.
         for name, seconds in found.items() if number else ():
             times[name].append(seconds)
     medians = printed(f"{title}: {wanted:,} overdue posts found", times)
-    ratio = medians[look] / min(medians[name] for name in queries)
-    print(f"  ratio to the better query {ratio:.2f} (at most {MAX_RATIO})")
+    print(
+        f"  ratio to the better query for the overdue ones {medians[look] / min(medians[name] for name in queries):.2f}"
+    )
+    ratio = medians[look] / min(medians[name] for name in whole)
+    print(
+        f"  ratio to the better queries, {ahead:,} posts up to the horizon included: {ratio:.2f} (at most {MAX_RATIO})"
+    )
     assert ratio <= MAX_RATIO
 
 

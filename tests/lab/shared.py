@@ -17,3 +17,10 @@ POSTS_VARIABLES: dict[str, object] = {
     "lab_queues": ",".join(CHANNELS),
     "lab_time_scale": 10,
 }
+
+RECOVER_PROJECT = "postiz-recover"
+RECOVER_VARIABLES: dict[str, object] = {
+    "stack_port": 4171,
+    "stack_temporal_ui_port": 8171,
+    "lab_queues": ",".join(CHANNELS),
+}

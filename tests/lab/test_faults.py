@@ -170,6 +170,9 @@ def test_fault(stack: Stack, broken: Callable[[str], str], name: str) -> None:
     assert not modules.run("stack_health", project=stack.project, timeout=60, settle_seconds=0).failed
     broken(name)
     assert name in faults.on_record(stack)
+    if told.containers == set():
+        # A fault made by a short absence leaves a health check that has failed a moment ago.
+        wait_for("the containers to have settled", lambda: not containers(stack).codes, 60)
     # A slow Temporal answers now and then within the time that it has.
     whole = wait_for("its verdict", lambda: (found := everything(stack)).values["verdict"] != "healthy" and found, 120)
     print(f"\n--- {name}\n{whole.values['report']}")

@@ -212,8 +212,12 @@ def test_poke_on_a_deleted_row(stack: Stack, poke: Callable[[str], None]) -> Non
     assert social.published(post) == 0
 
 
-def test_sleeping_workflow_ignores_dates_and_pokes_but_not_deletion(stack: Stack, poke: Callable[[str], None]) -> None:
+def test_sleeping_workflow_ignores_dates_and_pokes_but_not_deletion(
+    stack: Stack, temporal: Temporal, poke: Callable[[str], None]
+) -> None:
     moved, deleted = posts.schedule(stack, 15), posts.schedule(stack, 15)
+    for post in (moved, deleted):
+        wait_for("a sleeping workflow", lambda post=post: temporal.asleep(f"post_{post}"), 8)
     stack.change('UPDATE "Post" SET "publishDate" = %s WHERE id = %s', posts.now(), moved)
     stack.change('UPDATE "Post" SET "deletedAt" = %s WHERE id = %s', posts.now(), deleted)
     poke(moved)
@@ -226,8 +230,9 @@ def test_sleeping_workflow_ignores_dates_and_pokes_but_not_deletion(stack: Stack
 
 def test_terminate_and_poke_honours_a_new_time(stack: Stack, temporal: Temporal, poke: Callable[[str], None]) -> None:
     post = posts.schedule(stack, HOUR)
+    # Before it has read the row, it would take the new time itself.
+    wait_for("a sleeping workflow", lambda: temporal.asleep(f"post_{post}"), 10)
     stack.change('UPDATE "Post" SET "publishDate" = %s WHERE id = %s', posts.now(), post)
-    wait_for("its workflow", lambda: temporal.status(f"post_{post}") == "RUNNING", 10)
     temporal.terminate(f"post_{post}")
     poke(post)
     ended(stack, post, "PUBLISHED")

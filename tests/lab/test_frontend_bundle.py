@@ -11,8 +11,6 @@ import sys
 import tarfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -27,9 +25,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from enginefront import EngineFront
+from frontends import Frontend, printed
 from labkit import engine, images
 from labkit.paths import COLLECTIONS, MADE
-from labkit.waiting import wait_for
 from modules import Result
 
 V1 = "postiz-lab/postiz:v1"
@@ -98,13 +96,16 @@ def verify(dest: Path, **parameters: Any) -> Result:
     return act(dest, state="verified", **parameters)
 
 
+BESIDE = (".json", ".files", ".bridged", ".proven", ".served")
+
+
 def left(dest: Path, client: docker.DockerClient) -> list[str]:
     """What a run may only leave behind if it was killed."""
     staging = [path.name for path in dest.glob(".staging-*")]
     containers = client.containers.list(all=True, filters={"label": f"{LABEL}={dest.resolve()}"})
     releases = {path.name for path in (dest / "releases").glob("*") if path.is_dir()}
     files = {path.name for path in (dest / "releases").glob("*") if path.is_file()}
-    strays = files - {name + ending for name in releases for ending in (".json", ".files")}
+    strays = files - {name + ending for name in releases for ending in BESIDE}
     return [*staging, *(container.name for container in containers), *strays]
 
 
@@ -161,8 +162,8 @@ def test_extract_switch_and_back(dest: Path, client: docker.DockerClient) -> Non
     assert first["extracted"]
     same = ("release", "changes", "tree_digest", "files", "bytes", "releases", "next_version", "diff")
     assert [predicted[key] for key in same] == [first[key] for key in same]
-    own = client.containers.run(V1, ["cat", f"{PATH}/BUILD_ID"], entrypoint="", remove=True, labels=MADE)
-    assert first["build_id"] == own.decode().strip() == (dest / "current/BUILD_ID").read_text().strip()
+    own = printed(client, V1, "cat", f"{PATH}/BUILD_ID")
+    assert first["build_id"] == own.strip() == (dest / "current/BUILD_ID").read_text().strip()
     assert first["release"].startswith(first["build_id"] + "-")
     assert first["image_id"].removeprefix("sha256:").startswith(first["release"].rpartition("-")[2])
     assert first["next_version"].count(".") == 2
@@ -194,7 +195,7 @@ def test_the_tree_is_the_images(extracted: Path, client: docker.DockerClient) ->
     """Byte for byte and mode for mode what find sees in a container, but for the cache."""
     dest = extracted
     script = f"cd {PATH} && find . -path './cache/*' -prune -o -printf '%y %m %U %G %s %p %l\\n'"
-    told = client.containers.run(V1, ["sh", "-c", script], entrypoint="", remove=True, labels=MADE).decode()
+    told = printed(client, V1, "sh", "-c", script)
     mine = subprocess.run(["find", ".", "-printf", "%y %m %U %G %s %p %l\n"], cwd=dest / "current", capture_output=True)
 
     def lines(text: str) -> set[str]:
@@ -204,7 +205,7 @@ def test_the_tree_is_the_images(extracted: Path, client: docker.DockerClient) ->
 
     assert lines(mine.stdout.decode()) == lines(told)
     script = f"cd {PATH} && find . -path './cache/*' -prune -o -type f -print0 | sort -z | xargs -0 sha256sum"
-    told = client.containers.run(V1, ["sh", "-c", script], entrypoint="", remove=True, labels=MADE).decode()
+    told = printed(client, V1, "sh", "-c", script)
     check = subprocess.run(
         ["sha256sum", "--check", "--quiet"], input=told, cwd=dest / "current", text=True, check=False
     )
@@ -225,7 +226,8 @@ def test_killed_at_ten_points(tmp_path: Path, client: docker.DockerClient, extra
 
     whole = Driven({"dest": str(fresh("whole")), "image": V2, "keep": 1}).result()
     new, count = whole["release"], whole["steps"]
-    assert whole["pruned"] == [old]
+    # What there is to go back to stays, however few are kept.
+    assert (whole["pruned"], whole["releases"]) == ([], [new, old])
     assert count >= KILLS
     points = sorted({1 + round(number * (count - 1) / (KILLS - 1)) for number in range(KILLS)})
     assert len(points) == KILLS
@@ -240,7 +242,7 @@ def test_killed_at_ten_points(tmp_path: Path, client: docker.DockerClient, extra
         assert current(dest) in (old, new), point
         assert here(dest, state="verified")["release"] == current(dest)
         finished = here(**parameters)
-        assert (finished["release"], finished["releases"]) == (new, [new]), point
+        assert (finished["release"], finished["releases"]) == (new, [new, old]), point
         assert left(dest, client) == [], point
         assert here(dest, state="verified")["findings"] == []
     assert seen == {old, new}
@@ -271,7 +273,8 @@ def test_keep(dest: Path, client: docker.DockerClient) -> None:
         assert again["releases"] == [again["release"], third]
     finally:
         mounted.remove(force=True)
-    assert good(act(dest, image=V1, keep=1))["pruned"] == [third]
+    # So does what there is to go back to, and a second run does not catch up on it.
+    assert not good(act(dest, image=V1, keep=1))["changed"]
     assert left(dest, client) == []
 
 
@@ -428,47 +431,10 @@ def test_container_gone_mid_stream(
         assert good(verify(dest))["findings"] == []
 
 
-class Frontend:
-    """`next start` of an image, with a bundle mounted over its own, as the container of a project."""
-
-    def __init__(self, client: docker.DockerClient, image: str, mounted: Path) -> None:
-        labels = {**MADE, "com.docker.compose.project": PROJECT, "com.docker.compose.service": "postiz"}
-        self.container = client.containers.run(
-            image,
-            ["node", "/app/node_modules/next/dist/bin/next", "start", "-p", "4200"],
-            entrypoint="",
-            working_dir="/app/apps/frontend",
-            detach=True,
-            init=True,
-            labels=labels,
-            volumes={str(mounted): {"bind": PATH, "mode": "rw"}},
-        )
-
-    def status(self, path: str) -> int:
-        self.container.reload()
-        networks = self.container.attrs["NetworkSettings"]["Networks"].values()
-        address = next(network["IPAddress"] for network in networks)
-        try:
-            with urllib.request.urlopen(f"http://{address}:4200{path}", timeout=5) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as answer:
-            return answer.code
-        except (OSError, ValueError):
-            return 0
-
-    def serves(self, release: Path) -> None:
-        """The page, a chunk, and the file whose path has the build id."""
-        build = (release / "BUILD_ID").read_text().strip()
-        wait_for("next start", lambda: self.status(f"/_next/static/{build}/_buildManifest.js") == 200, 30, 0.2)
-        chunk = next((release / "static/chunks").glob("*.js")).relative_to(release)
-        assert self.status(f"/_next/{chunk}") == 200
-        assert self.status("/") in (200, 302, 307)
-
-
 def test_served_and_found_stale(with_v1: Path, client: docker.DockerClient) -> None:
     dest = with_v1
     v1 = current(dest)
-    frontend = Frontend(client, V1, dest / "current")
+    frontend = Frontend(client, V1, dest / "current", PROJECT)
     try:
         frontend.serves(dest / "releases" / v1)
         assert good(verify(dest, project=PROJECT))["findings"] == []
@@ -499,6 +465,39 @@ def test_served_and_found_stale(with_v1: Path, client: docker.DockerClient) -> N
     assert good(act(dest, state="absent"))["changed"]
     assert not dest.exists()
     assert not good(act(dest, state="absent"))["changed"]
+
+
+def test_the_older_container_starts_again_before_it_is_recreated(with_v1: Path, client: docker.DockerClient) -> None:
+    """After the switch to another image's release, a container of the older image that starts by itself gets its own."""
+    mounted = Path(here(with_v1, state="verified")["mount"])
+    build = (mounted / "BUILD_ID").read_text().strip()
+    frontend = Frontend(client, V1, mounted, PROJECT)
+    try:
+        frontend.serves(mounted)
+        new = here(with_v1, image=V2)
+        assert (new["switched"], Path(new["mount"])) == (
+            True,
+            (with_v1 / "current").resolve().parents[1] / "images" / Path(new["mount"]).name,
+        )
+        assert new["build_id"] != build
+        for start in (lambda: frontend.container.restart(timeout=0), lambda: frontend.container.kill()):
+            start()
+            frontend.container.reload()
+            if frontend.container.status != "running":
+                frontend.container.start()
+            frontend.serves(mounted)
+            assert frontend.container.exec_run(["cat", f"{PATH}/BUILD_ID"]).output.decode().strip() == build
+            told = modules.run("frontend_bundle", dest=str(with_v1), project=PROJECT, state="verified")
+            assert "bundle-image-mismatch" not in told.codes
+        # Stopped, it keeps its release, whatever `keep` says.
+        frontend.container.stop(timeout=0)
+        for _number in range(2):
+            here(with_v1, image=V2, force=True, keep=1)
+        assert (mounted / "BUILD_ID").read_text().strip() == build
+        back = here(with_v1, image=V1, release="previous")
+        assert (back["build_id"], back["extracted"]) == (build, False)
+    finally:
+        frontend.remove()
 
 
 def test_damage(with_v1: Path) -> None:

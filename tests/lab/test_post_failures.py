@@ -137,7 +137,7 @@ ANSWERS = [
     ("tiktok", "tiktok-too-many-posts", "rate-limited", "later"),
     ("tiktok", "tiktok-rate-limit", "rate-limited", "later"),
     ("tiktok", "tiktok-banned", "account-restricted", "after-repair"),
-    ("tiktok", "tiktok-internal", "provider-transient", "later"),
+    ("tiktok", "tiktok-internal", "provider-transient", "look-first"),
     ("tiktok", "tiktok-access-token-invalid", "token-refused", "after-repair"),
     ("instagram", "meta-token-expired", "token-refused", "after-repair"),
     ("instagram", "instagram-media-fetch", "media-unreachable", "after-repair"),

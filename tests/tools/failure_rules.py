@@ -14,10 +14,10 @@ BEGIN, END = "<!-- rules: made by `make findings` -->\n", "<!-- end of rules -->
 
 def table() -> str:
     """One line for each rule, in the order in which they are tried."""
-    lines = ["| code | network | known by | again |", "|---|---|---|---|"]
+    lines = ["| code | network | known by | retry |", "|---|---|---|---|"]
     lines += [
         f"| `{rule.code}` | {_networks(rule)} | {_signs(rule)} | {rule.retry.value} |"
-        for rule in (rules.LIVE, *rules.RULES, rules.OVERWRITTEN, rules.UNKNOWN)
+        for rule in (rules.HANDED_OVER, rules.LIVE, *rules.RULES, rules.OVERWRITTEN, rules.UNKNOWN)
     ]
     return "\n".join(lines) + "\n"
 
@@ -30,6 +30,7 @@ def _networks(rule: Rule) -> str:
 
 def _signs(rule: Rule) -> str:
     special = {
+        rules.HANDED_OVER: "the row's release id is `missing`: handed over to the network, as to TikTok's inbox",
         rules.LIVE: "the row has a release id or URL",
         rules.OVERWRITTEN: '`Already posted`, and no earlier text in "Errors"',
         rules.UNKNOWN: "nothing above",

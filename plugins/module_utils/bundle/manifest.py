@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from typing import Any, Dict, Iterable, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import (
+    Bridge,
+    Bridged,
     Entry,
     ImageFacts,
     Kind,
@@ -26,11 +28,32 @@ _SHORT = 12
 
 def list_text(entries: Iterable[Entry]) -> str:
     """One line of JSON for each entry; names that are no UTF-8 come through."""
-    rows = (
-        [entry.kind.value, entry.mode, entry.owner, entry.group, entry.size, entry.digest or entry.target, entry.name]
-        for entry in entries
-    )
-    return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
+    return "".join(_line(_row(entry)) for entry in entries)
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":")) + "\n"
+
+
+def _row(entry: Entry) -> List[Any]:
+    detail = entry.digest or entry.target
+    return [entry.kind.value, entry.mode, entry.owner, entry.group, entry.size, detail, entry.name]
+
+
+def bridge_text(bridge: Bridge) -> str:
+    """A line about all of it, then one for each entry, which begins with its release."""
+    head = _line({"sources": bridge.sources, "complete": bridge.complete})
+    return head + "".join(_line([item.source, *_row(item.entry)]) for item in bridge.items)
+
+
+def parse_bridge(text: str) -> Bridge:
+    """Raises ValueError."""
+    try:
+        head, *rows = (json.loads(line) for line in text.splitlines())
+        items = tuple(Bridged(source, _entry(row)) for source, *row in rows)
+        return Bridge(tuple(head["sources"]), bool(head["complete"]), items)
+    except (TypeError, KeyError) as problem:
+        raise ValueError(str(problem)) from problem
 
 
 def parse_list(text: str) -> Tuple[Entry, ...]:
@@ -50,10 +73,13 @@ def list_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def make(tree: Tree, image: ImageFacts, origin: Origin, created: str) -> Tuple[Manifest, str]:
+def make(
+    tree: Tree, image: ImageFacts, origin: Origin, created: str, sources: Optional[Mapping[str, str]] = None
+) -> Tuple[Manifest, str]:
     """The manifest of a tree, and the text of its list."""
     text = list_text(tree.entries)
-    return Manifest(tree.build_id, image, origin, tree.files, tree.size, list_digest(text), created), text
+    told = tuple(sorted((sources or {}).items()))
+    return Manifest(tree.build_id, image, origin, tree.files, tree.size, list_digest(text), created, told), text
 
 
 def head_text(manifest: Manifest) -> str:
@@ -70,7 +96,8 @@ def parse_head(text: str) -> Manifest:
         image = ImageFacts(**whole.pop("image"))
         origin = whole.pop("origin")
         exclude = tuple(origin.pop("exclude"))
-        return Manifest(image=image, origin=Origin(exclude=exclude, **origin), **whole)
+        sources = tuple((str(path), str(digest)) for path, digest in whole.pop("sources", ()))
+        return Manifest(image=image, origin=Origin(exclude=exclude, **origin), sources=sources, **whole)
     except (TypeError, KeyError, AttributeError) as problem:
         raise ValueError(str(problem)) from problem
 

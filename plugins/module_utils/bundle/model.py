@@ -12,6 +12,8 @@ from enum import Enum
 from typing import Iterator, Tuple
 
 BUILD_ID = "BUILD_ID"
+# Of these origins a release is what the image itself serves.
+OWN = ("image", "container")
 
 
 class Kind(str, Enum):
@@ -108,7 +110,10 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What stands beside a release. `tree_digest` is the SHA-256 of its list of entries; `created` is ISO 8601, UTC."""
+    """What stands beside a release. `tree_digest` is the SHA-256 of its list of entries; `created` is ISO 8601, UTC.
+
+    `sources` are the files that were patched, each with its SHA-256 as it is in the image.
+    """
 
     build_id: str
     image: ImageFacts
@@ -117,6 +122,7 @@ class Manifest:
     bytes: int
     tree_digest: str
     created: str
+    sources: Tuple[Tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,28 @@ class Release:
 
     name: str
     manifest: Manifest
+
+
+@dataclass(frozen=True)
+class Bridged:
+    """A static file of the release `source`, or a folder for such, that lies in another release."""
+
+    source: str
+    entry: Entry
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """What a release has of others, folders first. Not `complete`: a run that was killed may have left some of it out."""
+
+    sources: Tuple[str, ...] = ()
+    complete: bool = True
+    items: Tuple[Bridged, ...] = ()
+
+    @property
+    def files(self) -> int:
+        """Number of files."""
+        return sum(item.entry.kind is Kind.FILE for item in self.items)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,18 @@ import os
 from dataclasses import dataclass
 from typing import Dict, FrozenSet, Iterable, List, Optional, Set, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import RELEASES, Store, below
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import BUILD_ID
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import (
+    CURRENT,
+    IMAGES,
+    RELEASES,
+    Store,
+    below,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine, Mount
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import ContainerGone
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import ContainerGone, EngineFailed
+
+_LARGEST_BUILD_ID = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,7 @@ class Mounted:
 
 
 def look(engine: Engine, store: Store) -> Mounted:
-    """A running container keeps the release that `current` led to when it started, whatever `current` says now."""
+    """A running container keeps the release that its mount led to when it started, and gets what it leads to now with the next."""
     tops = _tops(store)
     holders: List[str] = []
     pinned: Set[str] = set()
@@ -38,7 +47,9 @@ def look(engine: Engine, store: Store) -> Mounted:
             folder, _slash, rest = inside.partition("/")
             if folder == RELEASES and rest:
                 pinned.add(rest.split("/")[0])
-            elif container.state in ("running", "paused", "restarting") and inside != ".":
+                continue
+            pinned.update(filter(None, (store.led_to(inside),)))
+            if container.state in ("running", "paused", "restarting") and inside != ".":
                 name = served(engine, container, mount, tops)
                 unsure = unsure or not name
                 pinned.add(name)
@@ -48,7 +59,11 @@ def look(engine: Engine, store: Store) -> Mounted:
 def _tops(store: Store) -> Dict[Tuple[int, int], str]:
     found = {}
     for release in store.releases():
-        status = os.stat(store.path(release.name))
+        try:
+            status = os.stat(store.path(release.name))
+        except OSError:
+            # Another run removed it meanwhile, or this user may not look there.
+            continue
         found[(status.st_dev, status.st_ino)] = release.name
     return found
 
@@ -64,12 +79,48 @@ def served(engine: Engine, container: Container, mount: Mount, tops: Dict[Tuple[
 
 
 def release_of(engine: Engine, store: Store, container: Container) -> str:
-    """The release that a running container has mounted; empty if none, or if that cannot be told."""
+    """The release that a running container has mounted; empty if none, or if that cannot be told.
+
+    Only root on the engine's own host sees the mount itself. For all others the build id tells, where one release has it.
+    """
     tops = _tops(store)
     for mount in container.mounts:
         if mount.source and any(True for _path in below(store.folder, mount.source)):
-            return served(engine, container, mount, tops)
+            return served(engine, container, mount, tops) or _by_build(engine, store, container, mount)
     return ""
+
+
+def _by_build(engine: Engine, store: Store, container: Container, mount: Mount) -> str:
+    path = f"{mount.destination.rstrip('/')}/{BUILD_ID}"
+    try:
+        content = engine.files(container.identifier, path, _LARGEST_BUILD_ID).get(BUILD_ID, b"")
+    except EngineFailed:
+        return ""
+    build = content.decode("utf-8", "replace").strip()
+    found = [item for item in store.releases() if build and item.manifest.build_id == build]
+    of_image = [item for item in found if item.manifest.image.identifier == container.image_identifier]
+    # Two of one id were extracted one after the other, and may differ.
+    likely = of_image or found
+    return likely[0].name if len(likely) == 1 else ""
+
+
+def looks_stored(source: str) -> bool:
+    """Whether a mount's source has the place of a release in a store, which may be one of another host."""
+    folder, name = os.path.split(source)
+    return name == CURRENT or os.path.basename(folder) in (RELEASES, IMAGES)
+
+
+def store_of(source: str) -> Optional[Store]:
+    """The store that a mount's source is of, by its place: `<dest>/current`, the link of an image, or a release."""
+    folder, name = os.path.split(source)
+    if name != CURRENT:
+        folder = os.path.dirname(folder) if os.path.basename(folder) in (RELEASES, IMAGES) else ""
+    store = Store(folder) if folder else None
+    try:
+        return store if store is not None and store.releases() else None
+    except OSError:
+        # This user may not look there.
+        return None
 
 
 def covers(mounts: Iterable[Mount], path: str) -> bool:

@@ -9,34 +9,64 @@ from __future__ import annotations
 from typing import Callable, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import mounts, origins, refusals, report, verify
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import (
+    going_back,
+    mounts,
+    origins,
+    prove,
+    refusals,
+    report,
+    verify,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.lock import held
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Release
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters import Request
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.present import present
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.present import (
+    Recipe,
+    is_served,
+    of_release,
+    present,
+    recipe,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.sink import file_errors
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import NotHealthy
-from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, errors_of, sentence
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import (
+    Finding,
+    Severity,
+    error,
+    errors_of,
+    sentence,
+)
 
 
 def run(engine: Engine, wanted: Request, clock: Clock, step: Callable[[str], None]) -> Outcome:
     """`step` is told each step that changes something, and every few members. Raises StackError."""
     store = Store(wanted.dest)
-    if wanted.state == "verified":
-        return _verified(engine, wanted, store)
+    if wanted.state in ("verified", "proven"):
+        return _verified(engine, wanted, store, clock)
     if wanted.state == "absent":
         return _absent(engine, wanted, store, clock)
-    return present(engine, wanted, store, clock, step)
+    return present(engine, wanted, store, clock, step, _how(engine, wanted, store))
+
+
+def _how(engine: Engine, wanted: Request, store: Store) -> Recipe:
+    if not wanted.release:
+        return recipe(engine, wanted)
+    if not wanted.image:
+        return of_release(going_back.target(engine, wanted, store))
+    known = going_back.of_image(store, origins.image_facts(engine, wanted.image).identifier)
+    # Patches of by now may be made for another release: what the image has of its own always fits it.
+    return of_release(known) if known is not None else recipe(engine, wanted)
 
 
 def _named(store: Store, name: str) -> Optional[Release]:
     return next((release for release in store.releases() if release.name == name), None)
 
 
-def _verified(engine: Engine, wanted: Request, store: Store) -> Outcome:
+def _verified(engine: Engine, wanted: Request, store: Store, clock: Clock) -> Outcome:
     current = _named(store, store.current())
     findings: Tuple[Finding, ...] = ()
     damage = verify.Damage()
@@ -49,18 +79,32 @@ def _verified(engine: Engine, wanted: Request, store: Store) -> Outcome:
         except ValueError as problem:
             found = verify.damage_finding(current, None, str(problem))
         else:
+            bridged = tuple(item.entry for item in store.bridge(current.name).items)
             with file_errors(wanted.dest, "read"):
-                damage = verify.compare(entries, store.path(current.name), current.manifest.origin.exclude)
+                damage = verify.compare((*entries, *bridged), store.path(current.name), current.manifest.origin.exclude)
             found = verify.damage_finding(current, damage, "")
         findings = (found,) if found is not None else ()
     if wanted.project:
         findings += verify.served_findings(engine, wanted, store, current)
+    proves = wanted.state == "proven"
+    if (proves or wanted.page_seconds) and not errors_of(findings):
+        findings += prove.served(engine, wanted, clock)
     text = report.found_text(current.name if current is not None else wanted.dest, findings)
     name = current.name if current is not None else ""
-    payload = report.payload(store, current, name, findings=findings, damage=damage, text=text)
-    if errors_of(findings) and wanted.fail_on_mismatch:
+    newly = proves and not findings and not store.proven(name)
+    if newly and not wanted.check_mode:
+        with held(wanted.dest, wanted.lock_seconds, clock):
+            store.mark_proven(name)
+    served = is_served(engine, wanted, store)
+    payload = report.payload(store, current, name, findings=findings, damage=damage, text=text, served=served)
+    if (errors_of(findings) and wanted.fail_on_mismatch) or (proves and any(_disproves(item) for item in findings)):
         raise NotHealthy(text, payload)
-    return Outcome(False, payload, warnings=tuple(sentence(item) for item in findings))
+    return Outcome(newly, payload, warnings=tuple(sentence(item) for item in findings))
+
+
+def _disproves(finding: Finding) -> bool:
+    """What cannot be told is no reason to go back, and none to call a release proven."""
+    return finding.severity is Severity.ERROR or finding.code != "bundle-image-mismatch"
 
 
 def _absent(engine: Engine, wanted: Request, store: Store, clock: Clock) -> Outcome:

@@ -22,7 +22,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model impor
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters import Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.tarstream import TarStream
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.jobs import Job
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.read_ahead import ReadAhead
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, EngineFailed
 
 LABEL = "selfhost.postiz.frontend_bundle"
@@ -130,12 +132,12 @@ def opened(engine: Engine, located: Located, dest: str) -> Iterator[Opened]:
         finally:
             members.close()
     elif located.container:
-        with _archive(engine, located, located.container) as found:
+        with archive(engine, located, located.container) as found:
             yield found
     else:
         with ExitStack() as stack:
             reader = _reader(engine, located, dest, stack)
-            yield stack.enter_context(_archive(engine, located, reader))
+            yield stack.enter_context(archive(engine, located, reader))
 
 
 def _reader(engine: Engine, located: Located, dest: str, stack: ExitStack) -> str:
@@ -157,13 +159,14 @@ def _reader(engine: Engine, located: Located, dest: str, stack: ExitStack) -> st
 
 
 @contextmanager
-def _archive(engine: Engine, located: Located, container: str) -> Iterator[Opened]:
+def archive(engine: Engine, located: Located, container: str) -> Iterator[Opened]:
+    """The members of what lies in a container."""
     path = located.origin.path
     image = replace(located.image, next_version=_next_version(engine, container, path))
     source = engine.archives().open(container, path)
     if source is None:
         raise refusals.not_built(located.component, f"there is no {path}.")
-    members = TarStream(source, f"{path} in {located.component}")
+    members = TarStream(ReadAhead(source), f"{path} in {located.component}")
     try:
         yield Opened(members, posixpath.basename(path), image)
     finally:
@@ -175,6 +178,17 @@ def unstarted(engine: Engine, image: str, dest: str, hidden: Tuple[str, ...]) ->
     """A container that is never started, removed afterwards; `remove_orphans` does it if this process is killed."""
     labels = {LABEL: os.path.realpath(dest), LABEL_PROCESS: _this_process()}
     identifier = engine.archives().create(image, labels, hidden)
+    try:
+        yield identifier
+    finally:
+        engine.archives().remove(identifier)
+
+
+@contextmanager
+def working(engine: Engine, job: Job, dest: str) -> Iterator[str]:
+    """A container for a job, removed afterwards, whatever it does; `remove_orphans` does it if this process is killed."""
+    labels = {LABEL: os.path.realpath(dest), LABEL_PROCESS: _this_process(), **job.labels}
+    identifier = engine.jobs().create(replace(job, labels=labels))
     try:
         yield identifier
     finally:

@@ -41,6 +41,49 @@ def not_built(component: str, evidence: str) -> Refused:
     return Refused((error("bundle-not-built", component, evidence, "name the image or the path that has one."),))
 
 
+def asset_conflict(name: str, source: str, target: str) -> Refused:
+    """Two releases have another content under one name."""
+    evidence = f"{source} and {target} have different contents of {name[:120]!a}."
+    remedy = "serve fewer releases' assets (bridge: 0 for none); browsers with an open page then load it anew."
+    return Refused((error("bundle-asset-conflict", target, evidence, remedy),))
+
+
+def no_previous(folder: str, evidence: str) -> Refused:
+    """Nothing to go back to."""
+    return Refused(
+        (error("bundle-no-previous", folder, evidence, "name a release, or take the image's own frontend."),)
+    )
+
+
+def build_failed(image: str, evidence: str, log: str) -> Refused:
+    """The build ended with an error."""
+    return _of_build("frontend-build-failed", image, evidence, log, "correct the patch")
+
+
+def build_out_of_memory(image: str, limit: int, log: str) -> Refused:
+    """The build was killed, or gave up, for want of memory."""
+    evidence = f"it needs more than {limit >> 20} MiB of memory" if limit else "it needs more memory than there is"
+    return _of_build(
+        "frontend-build-out-of-memory", image, evidence, log, "raise memory, or build elsewhere (prebuilt)"
+    )
+
+
+def build_timed_out(image: str, seconds: float, log: str) -> Refused:
+    """The build did not end."""
+    remedy = "raise timeout or cpus, or look at what it waits for"
+    return _of_build("frontend-build-timed-out", image, f"it did not end within {seconds:g} s", log, remedy)
+
+
+def not_starting(component: str, evidence: str, log: str) -> Refused:
+    """What was built does not serve."""
+    return _of_build("frontend-not-starting", component, evidence, log, "correct the patch")
+
+
+def _of_build(code: str, component: str, evidence: str, log: str, remedy: str) -> Refused:
+    lines = "".join(f"\n    | {line}" for line in log.splitlines())
+    return Refused((error(code, component, f"{evidence}.{' It said:' if lines else ''}{lines}\n   ", f"{remedy}."),))
+
+
 def mounted(names: str, dest: str) -> Refused:
     """Containers use what shall be removed."""
     evidence = f"{names} {'have' if ',' in names else 'has'} it mounted."

@@ -10,7 +10,13 @@ from dataclasses import asdict
 from typing import Any, Dict, Iterable, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.changes import Change
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import ImageFacts, Manifest, Origin, Release
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import (
+    Bridge,
+    ImageFacts,
+    Manifest,
+    Origin,
+    Release,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.verify import Damage
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, sentence
@@ -32,14 +38,19 @@ def payload(
     damage: Damage = WHOLE,
     text: str = "",
     releases: Optional[Tuple[str, ...]] = None,
+    bridge: Optional[Bridge] = None,
+    served: bool = False,
 ) -> Dict[str, Any]:
     """`release` is the current one after the run, or what it would be."""
     manifest = release.manifest if release is not None else NOTHING
+    name = release.name if release is not None else ""
+    bridged = bridge if bridge is not None else store.bridge(name) if name else Bridge()
     listed = tuple(item.name for item in store.releases()) if releases is None else releases
     return {
         "folder": store.folder,
         "current": store.current_path,
-        "release": release.name if release is not None else "",
+        "mount": store.image_path(manifest.image.identifier),
+        "release": name,
         "previous": previous,
         "releases": list(listed),
         "build_id": manifest.build_id,
@@ -54,6 +65,10 @@ def payload(
         "extracted": extracted,
         "switched": switched,
         "pruned": list(pruned),
+        "bridged": bridged.files,
+        "bridged_from": list(bridged.sources),
+        "proven": bool(name) and store.proven(name),
+        "served": served,
         "changes": [asdict(change) for change in changes],
         "findings": [finding.as_dict() for finding in findings],
         "missing": list(damage.missing[:_LISTED]),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Callable, Dict, Iterator, List, Optional
+from dataclasses import replace
+from typing import Callable, Dict, Iterator, List, Optional, Set
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import names, refusals
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import (
@@ -40,6 +41,8 @@ class _Taker:
         self._bytes = 0
         self._members = 0
         self._skipped = 0
+        # Paths that are left out and that are no folders there.
+        self._no_folders: Set[str] = set()
 
     def take(self, member: Member, content: Iterator[memoryview]) -> None:
         name = names.clean(member.name, self._rules.prefix)
@@ -48,6 +51,8 @@ class _Taker:
         left_out = names.excluded(name, self._rules.exclude)
         if left_out and (name != left_out or member.kind is not Kind.FOLDER):
             self._skip(member)
+            if name == left_out:
+                self._no_folders.add(name)
             return
         self._count(member)
         if member.kind is Kind.FOLDER:
@@ -108,6 +113,31 @@ class _Taker:
             self._sink.folder(folder)
             self.entries[folder] = Entry(folder, Kind.FOLDER, 0o755, *self._sink.owner(member), 0)
 
+    def placeholders(self) -> None:
+        """An empty folder for everything that is left out: Next.js writes into it while it serves, and it was not there."""
+        top = self.entries[names.TOP]
+        for path in self._rules.exclude:
+            known = self.entries.get(path)
+            if known is None and not self._make_placeholder(path, top):
+                continue
+            mode = known.mode if known is not None else top.mode
+            self.entries[path] = Entry(path, Kind.FOLDER, mode | 0o700, top.owner, top.group, 0)
+
+    def _make_placeholder(self, path: str, top: Entry) -> bool:
+        missing: List[str] = []
+        folder = path
+        while folder not in self.entries:
+            if folder in self._no_folders:
+                return False
+            missing.append(folder)
+            folder = names.parent(folder)
+        if self.entries[folder].kind is not Kind.FOLDER:
+            return False
+        for folder in reversed(missing):
+            self._sink.folder(folder)
+            self.entries[folder] = replace(top, name=folder)
+        return True
+
     def _file(self, name: str, member: Member, content: Iterator[memoryview]) -> None:
         if member.mode & _SET_ID:
             raise refusals.hostile(member.name, "is set-user-ID or set-group-ID")
@@ -154,11 +184,7 @@ def take(source: MemberSource, rules: Rules, sink: Sink, component: str, step: C
         raise refusals.not_built(component, "the archive is empty.")
     if not taker.build_id:
         raise refusals.not_built(component, "it has no BUILD_ID, so no build was finished there.")
-    for path in rules.exclude:
-        placeholder = taker.entries.get(path)
-        if placeholder is not None:
-            # Next.js writes into it while it serves.
-            taker.entries[path] = Entry(path, Kind.FOLDER, placeholder.mode | 0o700, top.owner, top.group, 0)
+    taker.placeholders()
     entries = tuple(sorted(taker.entries.values(), key=lambda entry: os.fsencode(entry.name)))
     sink.finish(entries)
     return Tree(entries, taker.build_id)

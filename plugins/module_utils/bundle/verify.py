@@ -18,7 +18,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters 
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.prebuilt import kind_of, walk
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineFailed, Refused, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, warning
 
 _BUFFER = 1 << 20
@@ -47,7 +47,7 @@ def compare(entries: Tuple[Entry, ...], top: str, exclude: Tuple[str, ...]) -> D
     seen = set()
     for name, status in walk(top):
         placeholder = names.excluded(name, exclude)
-        if placeholder and name != placeholder:
+        if placeholder and (name != placeholder or name not in expected):
             continue
         seen.add(name)
         if name not in expected:
@@ -104,30 +104,89 @@ def served_findings(engine: Engine, wanted: Request, store: Store, current: Opti
     if name and current is not None and name != current.name:
         evidence = f"it has {name} mounted, and {current.name} is the current one."
         found.append(warning("bundle-not-served", container.name, evidence, "recreate or restart the container."))
-    mismatch = _mismatch(engine, wanted, container, _release(store, name))
-    return (*found, mismatch) if mismatch is not None else tuple(found)
+    wrong = mismatch(engine, wanted.path, wanted.dest, container, _release(store, name), store.releases())
+    return (*found, wrong) if wrong is not None else tuple(found)
 
 
 def _release(store: Store, name: str) -> Optional[Release]:
     return next((release for release in store.releases() if release.name == name), None)
 
 
-def _mismatch(engine: Engine, wanted: Request, container: Container, release: Optional[Release]) -> Optional[Finding]:
-    remedy = "extract the bundle from the image that runs, then recreate the container."
+def served_mismatch(engine: Engine, container: Container, path: str) -> Optional[Finding]:
+    """The same for a container of which nothing else is known. Costs next to nothing where nothing is mounted at `path`.
+
+    Where a bundle of this collection is, it tells its image by itself. Of anything else the build id is compared with that of
+    the image, for which a container is made, and never started.
+    """
+    if container.state != "running" or not mounts.covers(container.mounts, path):
+        return None
+    source = next((mount.source for mount in container.mounts if mount.destination.rstrip("/") == path), "")
+    store = mounts.store_of(source)
+    release = _release(store, mounts.release_of(engine, store, container)) if store is not None else None
+    return mismatch(engine, path, source or path, container, release, store.releases() if store is not None else ())
+
+
+# Of images that were looked at: what an identifier stands for never changes, and a gate looks again and again.
+_OWN: Dict[Tuple[str, str], str] = {}
+
+
+def _own(engine: Engine, path: str, label: str, container: Container) -> str:
+    key = (container.image_identifier, path)
+    if key not in _OWN:
+        with origins.unstarted(engine, container.image_identifier, label, ()) as probe:
+            _OWN[key] = origins.build_id_of(engine, probe, path, container.image)
+    return _OWN[key]
+
+
+def mismatch(
+    engine: Engine,
+    path: str,
+    label: str,
+    container: Container,
+    release: Optional[Release],
+    releases: Tuple[Release, ...],
+) -> Optional[Finding]:
+    """What a container serves at a path against its image; `label` is for the container that is made for it.
+
+    `release` is the one that it has mounted, if that can be told, and `releases` are those that it may have. What cannot be
+    told is a warning.
+    """
+    remedy = (
+        "make the bundle one of the image that runs (playbook selfhost.postiz.patch_frontend, or frontend_bundle), then"
+        " recreate the container."
+    )
     if release is not None and release.manifest.image.identifier == container.image_identifier:
         # A bundle that was rebuilt for this image has a build id of its own.
         return None
     try:
-        serves = origins.build_id_of(engine, container.identifier, wanted.path, container.name)
+        serves = origins.build_id_of(engine, container.identifier, path, container.name)
     except Refused:
-        evidence = f"what is mounted at {wanted.path} has no BUILD_ID."
+        evidence = f"what is mounted at {path} has no BUILD_ID."
         return error("bundle-image-mismatch", container.name, evidence, remedy)
-    with origins.unstarted(engine, container.image_identifier, wanted.dest, ()) as probe:
-        own = origins.build_id_of(engine, probe, wanted.path, container.image)
+    if release is None and any(
+        item.manifest.build_id == serves and item.manifest.image.identifier == container.image_identifier
+        for item in releases
+    ):
+        # Only root sees which release a container has mounted.
+        return None
+    release = release or next((item for item in releases if item.manifest.build_id == serves), None)
+    try:
+        own = _own(engine, path, label, container)
+    except (Refused, EngineFailed) as problem:
+        text = f"it serves the build {serves}, and that of its image cannot be read: {_reason(problem)}"
+        return warning("bundle-image-mismatch", container.name, text, remedy)
     if serves == own:
         return None
+    source = next((mount.source for mount in container.mounts if mount.destination.rstrip("/") == path), "")
+    if release is None and mounts.looks_stored(source):
+        text = f"it serves the build {serves}, of which {source} as seen from here does not tell for which image it is."
+        return warning("bundle-image-mismatch", container.name, text, "ask as root, on the host of the engine.")
     made_for = (
         f" (made for {release.manifest.image.name})" if release is not None and release.manifest.image.name else ""
     )
     evidence = f"it serves the build {serves}{made_for}, and its image {container.image} has the build {own}."
     return error("bundle-image-mismatch", container.name, evidence, remedy)
+
+
+def _reason(problem: StackError) -> str:
+    return problem.findings[0].evidence if isinstance(problem, Refused) else problem.message

@@ -22,7 +22,7 @@ CODES: Dict[str, Code] = {
         "End them with stuck_posts.",
     ),
     "posts-has-release": Code(
-        "Posts are queued although they have a release: they were published before.",
+        "Posts are queued although they have a release: they were published, or handed over to the network, before.",
         "Their number, and an example.",
         "Look at the channel. Nothing of this collection starts them.",
     ),
@@ -49,12 +49,17 @@ CODES: Dict[str, Code] = {
     "posts-outcome-unknown": Code(
         "Posts may be live: the worker that was publishing them died before it could tell.",
         "Their number, and an example with the activity.",
-        "Look at the channel itself. Nothing starts them again unless their id is given.",
+        "Look at the channel itself, soon: this collection never starts them again, Postiz itself may. Then mark them as failed.",
     ),
     "posts-overdue": Code(
         "Posts of usable channels should have gone out and have not.",
         "Their number and the age of the oldest.",
         "Look at them before they go out all at once.",
+    ),
+    "posts-scheduled-no-workflow": Code(
+        "Posts of the future have no workflow that waits for them, as after Temporal lost its state.",
+        "Their number, when the first is due, and an example.",
+        "Start their workflows with stuck_posts, before their time comes.",
     ),
     "posts-unknown": Code(
         "The posts cannot be counted.",

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import Dict
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.codes import (
+    backup,
     bundle,
     containers,
     pm2,
     posts,
     providers,
+    release,
     stack,
     temporal,
 )
@@ -27,6 +29,8 @@ DOMAINS: Dict[str, Dict[str, Code]] = {
     "Posts": posts.CODES,
     "Social networks": providers.CODES,
     "Frontend bundle": bundle.CODES,
+    "Upgrade and rollback": release.CODES,
+    "Backup and restore": backup.CODES,
 }
 
 CODES: Dict[str, Code] = {code: entry for table in DOMAINS.values() for code, entry in table.items()}

@@ -24,6 +24,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes impo
 
 PAUSE_SECONDS = 1.0
 
+_WAIT = "Do next: wait (timeout; role health: health_wait) and look again; do not touch PM2 until then."
+
 
 def wait(connect: Connect, request: Request, clock: Clock) -> Tuple[Tuple[Layer, ...], float]:
     """The layers as last seen, and how long it took. Raises BadInput."""
@@ -44,6 +46,8 @@ def _hopeless(layers: Tuple[Layer, ...]) -> bool:
     containers = by_name[CONTAINERS]
     lost = ("ghost-process", "port-held-by-ghost", "hung-at-start")
     if by_name[ENGINE].errors and by_name[ENGINE].errors[0].code in ("engine-permission-denied", "engine-too-old"):
+        return True
+    if any(finding.code == "bundle-image-mismatch" for finding in by_name[ENDPOINTS].errors):
         return True
     ended = ("exited", "dead", "crash-loop")
     return (
@@ -103,7 +107,8 @@ def _layer_dict(layer: Layer) -> Dict[str, Any]:
 def _report(
     layers: Tuple[Layer, ...], request: Request, told: Verdict, listed: Tuple[Finding, ...], seconds: float
 ) -> str:
-    flows = {Verdict.HEALTHY: "work flows", Verdict.SETTLING: "it is starting, nothing is wrong yet"}
+    steady = f", and has for {request.steady_seconds:.0f} s" if request.steady_seconds > 0 else ""
+    flows = {Verdict.HEALTHY: f"work flows{steady}", Verdict.SETTLING: "it is starting, nothing is wrong yet"}
     meaning = flows.get(
         told, "work does not flow" if told is Verdict.UNHEALTHY else "it cannot be told whether work flows"
     )
@@ -122,7 +127,7 @@ def _report(
     if listed:
         lines.append("")
     lines += [*(line(item) for item in listed), *_evidence(layers)]
-    lines += last_line(listed) if told is not Verdict.SETTLING else ()
+    lines += last_line(listed) if told is not Verdict.SETTLING else ["", _WAIT]
     return "\n".join(lines)
 
 

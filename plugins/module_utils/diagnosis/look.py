@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Callable, FrozenSet, List, Mapping, Set, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.verify import served_mismatch
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import (
     CONTAINERS,
@@ -23,7 +24,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model im
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway, LibraryMissing
-from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict, error, warning
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict, error, errors_of, warning
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import worst
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import endpoints
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import gate as container_gate
@@ -70,10 +71,12 @@ def _look(connect: Connect, request: Request, clock: Clock, container_seconds: f
     if outcome.observation is None:
         return _complete(found)
     snapshot = outcome.observation.snapshot
+    if containers.verdict is Verdict.HEALTHY and not _runs(snapshot, request.service):
+        found[-1] = _without(containers, request.service)
     if not _runs(snapshot, request.service) or _blamed(outcome, snapshot, request.service):
         return _complete(found)
     if ENDPOINTS not in request.skip and containers.verdict is not Verdict.SETTLING:
-        found.append(_endpoint(snapshot, request))
+        found.append(_with_frontend(_endpoint(snapshot, request), engine, request))
     apps = replicas = None
     if PM2 not in request.skip:
         replicas = pm2_gate.look_once(engine, request.pm2)
@@ -118,6 +121,18 @@ def _containers(
     return Layer(CONTAINERS, verdict, told.findings, text, True, evidence, told.details), outcome
 
 
+def _without(containers: Layer, service: str) -> Layer:
+    """Every container may be as expected, and the one that publishes is not among them."""
+    finding = error(
+        "missing-container",
+        service,
+        "no container of this service runs, so nothing is published.",
+        "start it (playbook provision, or docker compose up -d); if the service has another name, say so in health_service.",
+    )
+    summary = f"{service} has no running container"
+    return replace(containers, verdict=Verdict.UNHEALTHY, findings=(finding, *containers.findings), summary=summary)
+
+
 def _runs(snapshot: Snapshot, service: str) -> bool:
     return any(item.service == service and item.state == "running" for item in snapshot.containers)
 
@@ -149,6 +164,24 @@ def _endpoint(snapshot: Snapshot, request: Request) -> Layer:
     remedy = "see the layers above: the app behind the proxy, or the proxy itself."
     finding = error(trouble.code, trouble.service, f"it {trouble.state}.", remedy)
     return Layer(ENDPOINTS, Verdict.UNHEALTHY, (finding,), f"{trouble.service} {trouble.state}")
+
+
+def _with_frontend(layer: Layer, engine: Engine, request: Request) -> Layer:
+    """The proxy may answer well with the pages of another release than the image's."""
+    if not request.frontend_path:
+        return layer
+    wrong = [
+        finding
+        for container in engine.project_containers(request.project)
+        if container.service == request.service
+        for finding in (served_mismatch(engine, container, request.frontend_path),)
+        if finding is not None
+    ]
+    if not errors_of(wrong):
+        # What cannot be told is worth a word, and no reason to call it unhealthy.
+        return replace(layer, findings=(*layer.findings, *wrong)) if wrong else layer
+    text = f"{layer.summary}; the frontend is of another release than the image"
+    return replace(layer, verdict=Verdict.UNHEALTHY, findings=(*wrong, *layer.findings), summary=text)
 
 
 def _settled(replicas: Tuple[pm2_gate.Replica, ...], request: Request) -> Tuple[pm2_gate.Replica, ...]:

@@ -39,7 +39,8 @@ class Layer:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked. Times in seconds; `timeout_seconds` 0 looks once. The gates' own requests say what is expected."""
+    """What is asked. Times in seconds; `timeout_seconds` 0 looks once; then it must go on
+    for `steady_seconds`. The gates' own requests say what is expected."""
 
     project: str
     service: str
@@ -50,3 +51,5 @@ class Request:
     endpoint: Http
     pm2: Pm2Request
     temporal: TemporalRequest
+    frontend_path: str = ""
+    steady_seconds: float = 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters import PATH
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import LAYERS, Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import parameters as containers
@@ -30,6 +31,7 @@ ARGUMENT_SPEC: Dict[str, Any] = {
     "api_body": {"type": "str", "default": "App is running!"},
     "ports": {"type": "dict", "default": dict(pm2.PORTS)},
     "settle_seconds": {"type": "float", "default": pm2.SETTLE_SECONDS},
+    "frontend_path": {"type": "str", "default": PATH},
     "queues": temporal.ARGUMENT_SPEC["queues"],
     "cli_service": {"type": "str"},
     "sample": temporal.ARGUMENT_SPEC["sample"],
@@ -41,6 +43,9 @@ ARGUMENT_SPEC: Dict[str, Any] = {
     "fail_on_unhealthy": {"type": "bool", "default": True},
 }
 
+STEADY_SPEC: Dict[str, Any] = {"steady_for": {"type": "float", "default": 0.0}}
+"""Of those who may demand that work goes on flowing."""
+
 
 def _defaults(spec: Mapping[str, Mapping[str, Any]]) -> Dict[str, Any]:
     return {name: entry.get("default") for name, entry in spec.items()}
@@ -50,6 +55,9 @@ def parse(params: Mapping[str, Any]) -> Request:
     """Raises BadInput with the parameter's name."""
     if params["overdue_after"] < 0:
         raise BadInput(f"overdue_after is {params['overdue_after']:g}, which is less than 0.", "give seconds from 0.")
+    steady = params.get("steady_for", 0.0)
+    if steady < 0:
+        raise BadInput(f"steady_for is {steady:g}, which is less than 0.", "give seconds from 0.")
     shared = {name: params[name] for name in ("project", "timeout")}
     asked = {**_defaults(containers.ARGUMENT_SPEC), **shared}
     apps = {**_defaults(pm2.ARGUMENT_SPEC), **shared}
@@ -73,6 +81,8 @@ def parse(params: Mapping[str, Any]) -> Request:
             params["api_port"],
             params["api_path"],
         ),
+        frontend_path=params["frontend_path"],
+        steady_seconds=steady,
         pm2=pm2.parse({**apps, **{name: params[name] for name in ("service", "ports", "settle_seconds")}}),
         temporal=temporal.parse(
             {

@@ -14,6 +14,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
     HealthProbe,
     Mount,
     PublishedPort,
+    Volume,
 )
 
 
@@ -28,7 +29,13 @@ def container(entry: Mapping[str, Any]) -> Container:
         labels=entry.get("Labels") or {},
         ports=tuple(_ports(entry.get("Ports") or [])),
         mounts=tuple(
-            Mount(mount.get("Type", ""), mount.get("Name", ""), mount.get("Destination", ""), mount.get("Source", ""))
+            Mount(
+                mount.get("Type", ""),
+                mount.get("Name", ""),
+                mount.get("Destination", ""),
+                mount.get("Source", ""),
+                bool(mount.get("RW", True)),
+            )
             for mount in entry.get("Mounts") or []
         ),
         image_identifier=entry.get("ImageID", ""),
@@ -40,6 +47,17 @@ def _ports(entries: List[Mapping[str, Any]]) -> Iterator[PublishedPort]:
     for entry in entries:
         if entry.get("PublicPort"):
             yield PublishedPort(entry.get("IP", ""), entry["PublicPort"], entry.get("PrivatePort", 0))
+
+
+def volume(entry: Mapping[str, Any]) -> Volume:
+    """An entry of the list of volumes."""
+    return Volume(
+        entry["Name"],
+        entry.get("Labels") or {},
+        entry.get("Driver") or "local",
+        entry.get("Options") or {},
+        entry.get("Mountpoint") or "",
+    )
 
 
 def detail(entry: Mapping[str, Any]) -> ContainerDetail:
@@ -75,4 +93,5 @@ def detail(entry: Mapping[str, Any]) -> ContainerDetail:
         terminal=bool(config.get("Tty") or config.get("OpenStdin")),
         exposes_ports=bool(config.get("ExposedPorts")),
         log_driver=(host.get("LogConfig") or {}).get("Type", ""),
+        stop_seconds=10 if config.get("StopTimeout") is None else config["StopTimeout"],
     )

@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import stat
+from contextlib import suppress
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence
 from urllib.parse import quote
 
@@ -42,6 +43,9 @@ class SocketSource(ByteSource):
             raise EngineLost(f"The engine's archive stream broke off: {problem}.", _AGAIN) from problem
 
     def close(self) -> None:
+        with suppress(OSError):
+            # Another thread may be waiting for more.
+            self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
 

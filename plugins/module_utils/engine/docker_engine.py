@@ -13,9 +13,24 @@ import traceback
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine import answers, archive, events, exec_stream
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine import (
+    answers,
+    archive,
+    events,
+    exec_refusals,
+    exec_stream,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.acts import EngineActs
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.archives import EngineArchives
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_acts import DockerActs
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_archives import DockerArchives
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_images import DockerImages
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_jobs import DockerJobs
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_lifecycle import DockerLifecycle
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_streams import DockerStreams
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.images import EngineImages
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.jobs import EngineJobs
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.lifecycle import EngineLifecycle
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
     LABEL_PROJECT,
     Container,
@@ -27,6 +42,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
     ImageConfig,
     Volume,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.streams import EngineStreams
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
     ContainerGone,
     EngineFailed,
@@ -113,6 +129,10 @@ def _asking(question: str) -> Iterator[None]:
         raise EngineFailed(f"The engine could not {question}: {reason}.", "look at the engine's own log.") from problem
 
 
+def _failures() -> Any:
+    return (docker.errors.DockerException, RequestException, OSError)
+
+
 class DockerEngine(Engine):
     """See `Engine`."""
 
@@ -170,7 +190,7 @@ class DockerEngine(Engine):
     def execute(
         self, identifier: str, argv: Sequence[str], timeout_seconds: float, max_bytes: int = 8 << 20
     ) -> ExecResult:
-        with _asking("run a program in a container"):
+        try:
             handle = self._client.exec_create(identifier, list(argv))["Id"]
             stream = self._client.exec_start(handle, socket=True)
             try:
@@ -179,6 +199,8 @@ class DockerEngine(Engine):
             finally:
                 stream.close()
             code = self._client.exec_inspect(handle)["ExitCode"] if answer.finished else None
+        except _failures() as problem:
+            raise exec_refusals.refusal(problem, argv[0]) from problem
         return ExecResult(code, answer.stdout, answer.stderr)
 
     def files(self, identifier: str, path: str, max_bytes: int) -> Mapping[str, bytes]:
@@ -192,7 +214,7 @@ class DockerEngine(Engine):
     def volumes(self) -> Tuple[Volume, ...]:
         with _asking("list its volumes"):
             entries = self._client.volumes().get("Volumes") or []
-        return tuple(Volume(entry["Name"], entry.get("Labels") or {}) for entry in entries)
+        return tuple(answers.volume(entry) for entry in entries)
 
     def image(self, name: str) -> Optional[ImageConfig]:
         with _asking("inspect an image"):
@@ -209,8 +231,22 @@ class DockerEngine(Engine):
         )
 
     def archives(self) -> EngineArchives:
-        failures = (docker.errors.DockerException, RequestException, OSError)
-        return DockerArchives(self._client, failures, docker.errors.NotFound)
+        return DockerArchives(self._client, _failures(), docker.errors.NotFound)
+
+    def streams(self) -> EngineStreams:
+        return DockerStreams(self._client, _failures())
+
+    def lifecycle(self) -> EngineLifecycle:
+        return DockerLifecycle(self._client, _failures(), docker.errors.NotFound)
+
+    def acts(self) -> EngineActs:
+        return DockerActs(self._client, _failures(), docker.errors.NotFound)
+
+    def images(self) -> EngineImages:
+        return DockerImages(self._client, _failures(), docker.errors.NotFound)
+
+    def jobs(self) -> EngineJobs:
+        return DockerJobs(self._client, (docker.errors.DockerException, RequestException, OSError))
 
     def pull_obstacle(self, name: str) -> Optional[str]:
         try:

@@ -14,7 +14,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass, field
-from typing import Dict, Optional
+from typing import Callable, Dict, Optional
 
 _HEADER = struct.Struct(">BxxxL")
 _STDOUT, _STDERR = 1, 2
@@ -45,10 +45,15 @@ class Streams:
         part += data[: max(self.max_bytes - len(part), 0)]
 
 
-def read(connection: socket.socket, timeout_seconds: float, max_bytes: int) -> Streams:
+def read(
+    connection: socket.socket,
+    timeout_seconds: float,
+    max_bytes: int,
+    tell: Optional[Callable[[bytes], None]] = None,
+) -> Streams:
     """Read frames (8 bytes of header, then the payload) until the other side closes, or until the deadline.
 
-    Raises OSError when the connection breaks.
+    `tell` gets all of it as it comes, both streams mixed. Raises OSError when the connection breaks.
     """
     deadline = time.monotonic() + timeout_seconds
     streams = Streams(max_bytes)
@@ -74,6 +79,8 @@ def read(connection: socket.socket, timeout_seconds: float, max_bytes: int) -> S
             del pending[:missing]
             missing -= len(piece)
             streams.add(kind, piece)
+            if tell is not None:
+                tell(piece)
             if missing:
                 break
             kind = None

@@ -7,16 +7,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Mapping, Optional, Sequence, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.acts import EngineActs
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.archives import EngineArchives
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.images import EngineImages
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.jobs import EngineJobs
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.lifecycle import EngineLifecycle
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.streams import EngineStreams
 
 LABEL_PROJECT = "com.docker.compose.project"
 LABEL_SERVICE = "com.docker.compose.service"
 LABEL_DIRECTORY = "com.docker.compose.project.working_dir"
 LABEL_ONE_OFF = "com.docker.compose.oneoff"
 LABEL_VOLUME = "com.docker.compose.volume"
+LABEL_CONFIG_FILES = "com.docker.compose.project.config_files"
+LABEL_ENVIRONMENT_FILE = "com.docker.compose.project.environment_file"
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class Mount:
     name: str
     destination: str
     source: str = ""
+    writable: bool = True
 
     @property
     def anonymous(self) -> bool:
@@ -126,6 +134,7 @@ class ContainerDetail:
     terminal: bool = False
     exposes_ports: bool = False
     log_driver: str = ""
+    stop_seconds: int = 10
 
 
 @dataclass(frozen=True)
@@ -150,10 +159,13 @@ class EngineEvents(ABC):
 
 @dataclass(frozen=True)
 class Volume:
-    """A named volume."""
+    """A volume; `path` is where its files lie on the engine's host."""
 
     name: str
     labels: Mapping[str, str]
+    driver: str = "local"
+    options: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
 
     @property
     def project(self) -> str:
@@ -188,7 +200,8 @@ class ExecResult:
 class Engine(ABC):
     """Everything that the collection asks an engine. All methods raise `StackError`.
 
-    Nothing here changes a container; `execute` does what its program does, so callers give it programs that only read.
+    Nothing here changes a thing but what `acts`, `lifecycle`, `jobs`, `images` and `streams` hand out; `execute` does what its
+    program does.
     """
 
     @abstractmethod
@@ -221,6 +234,7 @@ class Engine(ABC):
     ) -> ExecResult:
         """Run a program in a running container, without a shell, with a hard deadline.
 
+        Raises ContainerNotRunning or ContainerGone if it is none, or none any more.
         Output beyond `max_bytes` of each stream is dropped. A program that outlives the deadline is not killed by the
         engine (it has no call for that): let the program limit itself too.
         """
@@ -243,6 +257,26 @@ class Engine(ABC):
     @abstractmethod
     def archives(self) -> EngineArchives:
         """Whole folders of containers and images."""
+
+    @abstractmethod
+    def acts(self) -> EngineActs:
+        """What starts, stops and freezes containers."""
+
+    @abstractmethod
+    def images(self) -> EngineImages:
+        """Images by name, and what registries say of them."""
+
+    @abstractmethod
+    def streams(self) -> EngineStreams:
+        """Programs and archives whose data is larger than memory."""
+
+    @abstractmethod
+    def lifecycle(self) -> EngineLifecycle:
+        """What makes and removes containers, volumes and networks."""
+
+    @abstractmethod
+    def jobs(self) -> EngineJobs:
+        """Throw-away containers."""
 
     @abstractmethod
     def pull_obstacle(self, name: str) -> Optional[str]:

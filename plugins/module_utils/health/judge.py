@@ -177,13 +177,21 @@ def _running(
         return trouble("unhealthy", "is unhealthy"), None
     if container.health == "starting" and expectation is Expectation.HEALTHY:
         state = f"has not become healthy {up:.0f} s after its start"
-        return trouble("starting-too-long" if settings.final else "starting", state), None
+        if not settings.final:
+            return trouble("starting", state), None
+        return trouble("starting-too-long", state + _last_words(container)), None
     if container.has_healthcheck:
         return _steady(container, settings, history, now, trouble)
     if up < settings.stable_for:
         state = f"runs for {up:.0f} s, which is less than {settings.stable_for:.0f} s, and has no health check"
         return trouble("no-healthcheck-unstable", state), now + settings.stable_for - up
     return None, None
+
+
+def _last_words(container: ContainerState) -> str:
+    """What its health check said last: of an app that never comes up, all that there is to go by."""
+    output = container.probes[-1].output.strip() if container.probes else ""
+    return f"; its health check says: {output.splitlines()[0]}" if output else ""
 
 
 def _steady(container: ContainerState, settings: Settings, history: History, now: float, trouble: _Make) -> _Found:

@@ -13,11 +13,15 @@ from typing import Optional, Pattern, Tuple
 
 @dataclass(frozen=True)
 class Signature:
-    """`pattern` is searched in one line of a log, or in what a health check or the engine says."""
+    """`pattern` is searched in one line of a log, or in what a health check or the engine says.
+
+    `person` is True where no restart mends it: somebody has to do something first.
+    """
 
     pattern: Pattern[str]
     meaning: str
     remedy: str
+    person: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class Match:
     line: str
 
 
-def _signature(pattern: str, meaning: str, remedy: str) -> Signature:
-    return Signature(re.compile(pattern, re.IGNORECASE), meaning, remedy)
+def _signature(pattern: str, meaning: str, remedy: str, person: bool = False) -> Signature:
+    return Signature(re.compile(pattern, re.IGNORECASE), meaning, remedy, person)
 
 
 SIGNATURES: Tuple[Signature, ...] = (
@@ -37,32 +41,45 @@ SIGNATURES: Tuple[Signature, ...] = (
         r"No space left on device|ENOSPC",
         "The disk is full.",
         "free space on the host (docker system df shows what the engine holds; never prune volumes), then start the service.",
+        person=True,
     ),
     _signature(
         r"cluster_block_exception|read-only-allow-delete|flood stage disk watermark",
         "Elasticsearch refuses to write, because its disk is nearly full.",
         "free space on the host; Elasticsearch takes the block away by itself.",
+        person=True,
     ),
     _signature(
         r"database files are incompatible with server|was initialized by PostgreSQL version",
         "The data volume belongs to another major version of PostgreSQL.",
         "go back to the image of that version; a new major version needs a dump and a restore.",
+        person=True,
+    ),
+    _signature(
+        r"could not locate a valid checkpoint record|invalid page in block|database system identifier differs|"
+        r"PANIC:.*(corrupt|checkpoint)|index (row|tuple) .*corrupt|CorruptIndexException|TranslogCorruptedException",
+        "Files of a database are damaged.",
+        "stop, copy the volume away, and restore from a backup; every further start may make it worse.",
+        person=True,
     ),
     _signature(
         r"password authentication failed for user|P1000\b",
         "The database refuses the password: a data volume keeps the one that it was made with.",
         "give the password that the volume was made with, or change it inside the database (ALTER USER).",
+        person=True,
     ),
     _signature(
         r"cannot have more than 3 search attribute",
         "PostgreSQL visibility takes three search attributes of type Text, and Temporal's samples hold two of them.",
         "start Temporal with SKIP_ADD_CUSTOM_SEARCH_ATTRIBUTES=true on a fresh database, or remove CustomStringField "
         "and CustomTextField with the temporal CLI, then restart Postiz.",
+        person=True,
     ),
     _signature(
         r"unable to (create|validate) dynamic config|read /etc/temporal/config/dynamicconfig: is a directory",
         "Temporal's dynamic configuration is missing or cannot be read.",
         "put the file where DYNAMIC_CONFIG_FILE_PATH says (the role stack does), then start Temporal.",
+        person=True,
     ),
     _signature(
         r"no usable database connection found|sql schema version compatibility check failed",
@@ -103,6 +120,7 @@ SIGNATURES: Tuple[Signature, ...] = (
         r"port is already allocated|address already in use",
         "A published port belongs to somebody else on the host.",
         "stop the other one, or publish another port.",
+        person=True,
     ),
     _signature(
         r"MASTRA_STORAGE_PG_\w+_FAILED",
@@ -123,11 +141,13 @@ SIGNATURES: Tuple[Signature, ...] = (
         r"vm\.max_map_count \[\d+\] is too low",
         "The kernel's limit of memory maps is too low for Elasticsearch.",
         "sysctl -w vm.max_map_count=262144, and keep it in /etc/sysctl.d.",
+        person=True,
     ),
     _signature(
         r"pull access denied|manifest unknown|No such image",
         "The image cannot be had.",
         "correct the image's name or tag, log in, or load it.",
+        person=True,
     ),
     _signature(
         r"permission denied",

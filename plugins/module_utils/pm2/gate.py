@@ -15,6 +15,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
     PASSING_ENGINE_PROBLEMS,
     BadInput,
     ContainerGone,
+    ContainerNotRunning,
     EngineAway,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Severity, Verdict, error, warning
@@ -120,6 +121,9 @@ def _replica(engine: Engine, request: Request, container: Container) -> Replica:
     except ProbeFailed as problem:
         told = error("pm2-probe-failed", request.service, redactor.text(problem.message), problem.remedy)
         return _blind(container, told)
+    except (ContainerGone, ContainerNotRunning):
+        evidence = "it stopped while its processes were looked at."
+        return _blind(container, error("exited", request.service, evidence, "ask compose_health who is to blame."))
     judgement = judge(snapshot, request.settings)
     return Replica(
         container.name,

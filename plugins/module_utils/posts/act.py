@@ -11,14 +11,15 @@ queued post without a workflow, which is a class of its own. After the commit th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError, Unfinished
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import changes, rows, undo
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.ending import REASON, Ending
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import MISSING, Action, Judged, PostClass, Row
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import PROTECTED, Item, Plan, Skipped
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.progress import Progress, told
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
     Start,
     Workflow,
@@ -27,8 +28,12 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows
 )
 
 UNCONFIRMED = "Could not confirm the post status"
-REASON = "ended by selfhost.postiz.stuck_posts"
 _CHANGED = "it was changed meanwhile, or somebody holds it"
+_AWAKE = "its workflow could no longer be proved to sleep when its turn came"
+_REMEDY = (
+    "run the same again with the same undo_directory: it starts what is still to be started of posts of the future, and "
+    "finds overdue posts that lack their workflow as no-workflow."
+)
 
 Look = Callable[[Sequence[Row]], List[Judged]]
 Step = Callable[[str], None]
@@ -36,8 +41,11 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Tools:
-    """`look` judges rows anew; `step` is told each step when it is done; `epoch` tells seconds; of one channel, `at_once`
-    overdue posts go out at once when they are brought back; `kind` is the release's workflow type."""
+    """`look` judges rows anew, by the workers of this moment; `step` is told each step when it is done; `epoch` tells seconds;
+    of one channel, `at_once` overdue posts go out at once when they are brought back; `kind` is the release's workflow type.
+
+    Posts that are overdue for longer than `overdue_seconds` are found by the plan.
+    """
 
     connection: Any
     workflows: Workflows
@@ -49,26 +57,39 @@ class Tools:
     step: Step
     epoch: Callable[[], float]
     at_once: int = 0
+    overdue_seconds: float = 0.0
+    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass(frozen=True)
 class Done:
-    """`kept_away` are posts that turned out to have begun publishing while their workflow was being ended."""
+    """`kept_away` are posts that turned out to have begun publishing while their workflow was being ended; `not_held` those
+    that were held, failed or deleted, and that Postiz had started meanwhile."""
 
     items: Tuple[Item, ...] = ()
     skipped: Tuple[Skipped, ...] = ()
     kept_away: Tuple[str, ...] = ()
     undo_file: str = ""
     not_running: Tuple[str, ...] = ()
+    not_held: Tuple[str, ...] = ()
 
 
 def carry_out(plan: Plan, tools: Tools) -> Done:
-    """Raises StackError; before the commit, nothing of the database has changed then."""
+    """Raises StackError or the database's error; Unfinished once a workflow was ended or poked."""
+    with told(tools.progress, _REMEDY):
+        return _carry_out(plan, tools)
+
+
+def _carry_out(plan: Plan, tools: Tools) -> Done:
     stamp = rows.database_now(tools.connection)
+    judged_at = tools.epoch()
     held, skipped = _hold(plan, tools, stamp)
     path = undo.newest(tools.folder, undo.Header(tools.project, stamp))
+    tools.progress.path = path
     tools.step("undo file")
-    kept = _end(held, tools, path)
+    kept, awake = _end(held, tools, path, judged_at)
+    skipped += [Skipped(item.judged, item.action, _AWAKE) for item in held if item.id in awake]
+    held = [item for item in held if item.id not in awake]
     written = [_unconfirmed(item) if item.id in kept else item for item in held if item.writes or _queued(item, kept)]
     if written:
         reasons = [_reason(item, tools, item.id in kept) for item in written]
@@ -76,24 +97,27 @@ def carry_out(plan: Plan, tools: Tools) -> Done:
     tools.step("rows")
     # Under the lock of its row, so that a run that publishes meanwhile cannot make the row unfit for a start.
     for item in held:
-        if item.action is Action.POKE and item.id not in kept:
-            tools.workflows.start(start_of(item.judged.row, tools.kind))
+        if item.goes_out_at_once and item.id not in kept:
+            _start(item.judged.row, tools)
             tools.step(f"poke {item.id}")
+    tools.progress.commits(len(written))
     tools.connection.commit()
+    tools.progress.committed()
     tools.step("commit")
-    later = [item.judged.row for item in held if item.start and item.action is not Action.POKE and item.id not in kept]
-    try:
-        start_all(later, tools)
-        not_running = _prove(later, tools)
+    _end_failed(held, tools)
+    not_held = _started_meanwhile(
+        [item for item in held if item.writes and not item.start and item.id not in kept], tools
+    )
+    later = [item.judged.row for item in held if item.start and not item.goes_out_at_once and item.id not in kept]
+    begun = start_all(later, tools)
+    not_running = _prove(later, tools)
+    if any(post not in begun for post in not_running):
+        # Somebody holds such a row: the file stays pending, so that the next run starts what is left.
+        name = undo.later(path, undo.UNDO) if written else ""
+    else:
         name = undo.finish(path, undo.UNDO) if written else _drop(path)
-    except StackError as problem:
-        raise Unfinished(
-            f"The rows of {len(written)} posts were changed, and then it could not go on: {problem.message} "
-            f"Workflows are still to be started, of up to {len(later)} posts; {path} says which.",
-            "run the same again with the same undo_directory: it starts them first.",
-        ) from problem
     tools.step("end")
-    return Done(tuple(held), (*plan.skipped, *skipped), tuple(sorted(kept)), name, not_running)
+    return Done(tuple(held), (*plan.skipped, *skipped), tuple(sorted(kept)), name, not_running, not_held)
 
 
 def _drop(path: str) -> str:
@@ -133,7 +157,7 @@ def _decision(item: Item) -> undo.Decision:
         action=item.action.value,
         before=row.updated,
         run=item.judged.workflow.run if item.end and item.judged.workflow else "",
-        start=item.start and item.action is not Action.POKE,
+        start=item.start and not item.goes_out_at_once,
         kept_away=item.judged.post_class in PROTECTED and not item.start,
     )
 
@@ -143,7 +167,9 @@ def _still_fit(items: Sequence[Item], tools: Tools) -> Dict[str, Judged]:
     fit: Dict[str, Judged] = {}
     for first in range(0, len(items), rows.PAGE):
         page = {item.id: item for item in items[first : first + rows.PAGE]}
-        for now in tools.look([item.judged.row for item in page.values()]):
+        # A channel may have been disabled since the plan, which no row of a post says.
+        there = rows.by_ids(tools.connection, list(page))
+        for now in tools.look([there.get(post, item.judged.row) for post, item in page.items()]):
             item = page[now.row.id]
             before = item.judged
             same = now.post_class is before.post_class or {now.post_class, before.post_class} <= _ALIKE
@@ -168,35 +194,75 @@ _ALIKE = frozenset(
         PostClass.RUNNING_OVERDUE,
         PostClass.SCHEDULED,
         PostClass.NO_WORKFLOW,
+        PostClass.SCHEDULED_LOST,
         PostClass.OLDER_THAN_SWEEP,
     }
 )
 
 
-def _end(held: Sequence[Item], tools: Tools, path: str) -> Set[str]:
-    """End the workflows; the posts whose run turns out to have begun publishing until it was ended."""
-    ended: List[Tuple[Item, Workflow]] = []
-    for item in held:
-        workflow = item.judged.workflow
-        if item.action is not Action.MARK_PUBLISHED and workflow is not None and workflow.running:
-            if item.action is Action.POKE:
-                continue
-            tools.workflows.terminate(workflow, REASON)
-            ended.append((item, workflow))
-            tools.step(f"end {item.id}")
-    # Nothing is handed out to a worker after the end, so this history is complete.
-    begun: Set[str] = set()
-    for first in range(0, len(ended), rows.PAGE):
-        page = ended[first : first + rows.PAGE]
-        trails = tools.workflows.trails([workflow for _item, workflow in page])
-        begun |= {
-            item.id
-            for item, workflow in page
-            if trails[workflow.identifier].publishing and item.judged.post_class not in PROTECTED
-        }
+def _end(held: Sequence[Item], tools: Tools, path: str, judged_at: float) -> Tuple[Set[str], Set[str]]:
+    """End the workflows, which were judged from `judged_at` on.
+
+    Hands out the posts whose run turns out to have begun publishing until it was ended, and those that are left alone,
+    because they woke or a worker came back before their turn came.
+    """
+    wanted = {
+        item.id: item
+        for item in held
+        if item.judged.running and item.action not in (Action.MARK_PUBLISHED, Action.POKE) and not _risky(item)
+    }
+
+    def again(some: Sequence[Judged]) -> Dict[str, Judged]:
+        return _still_fit([wanted[one.row.id] for one in some], tools)
+
+    ending = Ending(tools.workflows, tools.epoch, tools.progress, tools.step, again)
+    found = ending.all([item.judged for item in wanted.values()], judged_at)
+    if found.awake:
+        undo.drop(path, sorted(found.awake))
+    begun = {post for post in found.begun if wanted[post].judged.post_class not in PROTECTED}
     if begun:
         undo.keep_away(path, sorted(begun))
-    return begun
+    return begun, set(found.awake)
+
+
+def _risky(item: Item) -> bool:
+    """Whether it may be live, and is only marked as failed."""
+    return item.action is Action.FAIL and item.judged.post_class in PROTECTED
+
+
+def _end_failed(held: Sequence[Item], tools: Tools) -> None:
+    """Their rows say by now that they failed: ended before, a kill would leave them to Postiz' sweep, which sends them again."""
+    for item in held:
+        if _risky(item) and item.judged.running and item.judged.workflow is not None:
+            tools.progress.asked += 1
+            tools.workflows.terminate(item.judged.workflow, REASON)
+            tools.progress.ended += 1
+            tools.step(f"end {item.id}")
+
+
+def _started_meanwhile(written: Sequence[Item], tools: Tools) -> Tuple[str, ...]:
+    """Postiz' sweep reads rows that are not committed yet as queued. What it started and still sleeps is ended; the rest."""
+    found: List[str] = []
+    for first in range(0, len(written), rows.PAGE):
+        page = {item.id: item.judged.row for item in written[first : first + rows.PAGE]}
+        there = tools.workflows.describe([workflow_id(post) for post in page])
+        running = [row for post, row in page.items() if _runs(there.get(workflow_id(post)))]
+        if running:
+            found += _end_started(running, tools)
+    return tuple(sorted(found))
+
+
+def _end_started(running: Sequence[Row], tools: Tools) -> List[str]:
+    """Rows as they were, for a draft tells nothing of its runs."""
+
+    def again(some: Sequence[Judged]) -> Dict[str, Judged]:
+        return {one.row.id: one for one in tools.look([one.row for one in some]) if one.running and one.endable}
+
+    since = tools.epoch()
+    judged = [one for one in tools.look(running) if one.running]
+    asleep = [one for one in judged if one.endable]
+    ended = Ending(tools.workflows, tools.epoch, tools.progress, tools.step, again).all(asleep, since)
+    return [one.row.id for one in judged if not one.endable or one.row.id in ended.begun | ended.awake]
 
 
 def _queued(item: Item, kept: Set[str]) -> bool:
@@ -219,17 +285,23 @@ def start_of(row: Row, kind: str) -> Start:
     return Start(row.id, row.organization, row.queue, kind)
 
 
-def start_all(wanted: Sequence[Row], tools: Tools) -> int:
-    """A workflow for each row that may have one; how many these are. The others are left alone."""
-    started = 0
+def _start(row: Row, tools: Tools) -> None:
+    tools.progress.asked += 1
+    tools.workflows.start(start_of(row, tools.kind))
+    tools.progress.started += 1
+
+
+def start_all(wanted: Sequence[Row], tools: Tools) -> Set[str]:
+    """A workflow for each row that may have one; these posts. The others, and what somebody holds, are left alone."""
+    started: Set[str] = set()
     for first in range(0, len(wanted), changes.PAGE):
         page = wanted[first : first + changes.PAGE]
         fit = changes.startable(tools.connection, [row.id for row in page])
         for row in page:
             if row.id in fit:
-                tools.workflows.start(start_of(row, tools.kind))
+                _start(row, tools)
                 tools.step(f"start {row.id}")
-                started += 1
+                started.add(row.id)
         tools.connection.commit()
     return started
 

@@ -120,7 +120,9 @@ def session(where: Target, statement_seconds: float, readonly: bool) -> Iterator
             f"The database of Postiz cannot be used: {_reason(problem, where)}.", "look at the database first."
         ) from problem
     try:
-        connection.set_session(readonly=readonly)
+        if readonly:
+            # Else as the database has it: one that was made read-only for a while stays so.
+            connection.set_session(readonly=True)
         yield connection
     except psycopg2.Error as problem:
         raise _failure(problem, where) from problem

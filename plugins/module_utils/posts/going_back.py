@@ -2,66 +2,57 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What undo files are for: finish runs that were interrupted, and bring back what a run changed."""
+"""What undo files are for: bring back what a run changed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, TypeVar
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts import changes, rows, undo
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.act import REASON, Tools, start_all
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.classify import MARGIN_SECONDS, epoch
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Judged, PostClass, Row
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import PROTECTED
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import workflow_id
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts import changes, rows, undo, unsure
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.act import UNCONFIRMED, Tools, start_all
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.classify import epoch
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.ending import Ended, Ending
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, Judged, PostClass, Row
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import PROTECTED, Item
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.progress import told
 
 Value = TypeVar("Value")
 _AWAKE = "its workflow cannot be proved to sleep"
-_HELD = "somebody holds it, or changed it just now"
-_PASSING = (_AWAKE, _HELD)
+HELD = "somebody holds it, or changed it just now"
+IN_PART = "a part of its thread was changed since, and a thread comes back whole or not at all"
+_PASSING = (_AWAKE, HELD)
+TOO_MANY = "overdue, and too many of its channel to go out at once"
+_AS_BEFORE = "overdue, and without a workflow as it was before"
+BEGAN = f"it began to publish and may be live: look at its channel; a queued row was marked '{UNCONFIRMED}'"
+_MAY_BE_LIVE = (*PROTECTED, PostClass.PUBLISHING, PostClass.HAS_RELEASE)
+_ROWS_UNTOUCHED = (Action.POKE.value, Action.END_WORKFLOW.value)
+_REMEDY = "run this again, or any repair with the same undo_directory: the next run finishes the undoing."
 
 
 @dataclass(frozen=True)
 class Undone:
-    """Ids that came back; ids that did not, with the reason; workflows started anew, and those that were not.
-
-    `waiting` posts are overdue, and too many of their channel to go out at once.
-    """
+    """Ids that came back; ids that did not, with the reason; workflows started anew, and queued posts without one, and why."""
 
     back: Tuple[str, ...]
     left: Tuple[Tuple[str, str], ...]
     started: int
-    waiting: int = 0
+    unstarted: Tuple[Tuple[str, str], ...] = ()
 
     def and_then(self, more: Undone) -> Undone:
         """Both together."""
         return Undone(
-            (*self.back, *more.back), (*self.left, *more.left), self.started + more.started, self.waiting + more.waiting
+            (*self.back, *more.back),
+            (*self.left, *more.left),
+            self.started + more.started,
+            (*self.unstarted, *more.unstarted),
         )
 
 
-def complete(tools: Tools) -> int:
-    """Finish runs that were interrupted, undoing ones too; how many workflows were started for them."""
-    started = 0
-    for path in undo.pending(tools.folder, tools.project):
-        stamp = undo.header(path).stamp
-        wanted: List[Row] = []
-        committed = False
-        for page in _pages(record.decision for record in undo.records(path)):
-            committed |= _collect(page, stamp, tools, wanted)
-        started += start_all(wanted, tools)
-        if committed:
-            undo.finish(path, undo.UNDO)
-        else:
-            undo.discard(path)
-    for path in undo.pending(tools.folder, tools.project, undo.UNDOING):
-        started += undone(path, tools).started
-    return started
-
-
-def _pages(items: Iterable[Value]) -> Iterator[List[Value]]:
+def pages(items: Iterable[Value]) -> Iterator[List[Value]]:
+    """So many at a time as one statement names."""
     page: List[Value] = []
     for item in items:
         page.append(item)
@@ -72,89 +63,176 @@ def _pages(items: Iterable[Value]) -> Iterator[List[Value]]:
         yield page
 
 
-def _now(posts: Sequence[str], tools: Tools) -> Tuple[Dict[str, Row], Dict[str, Judged]]:
+def look(posts: Sequence[str], tools: Tools) -> Tuple[Dict[str, Row], Dict[str, Judged]]:
+    """The rows of this moment, and what they are judged to be."""
     there = rows.by_ids(tools.connection, posts)
     tools.connection.commit()
     return there, {one.row.id: one for one in tools.look(list(there.values()))}
 
 
-def _collect(page: Sequence[undo.Decision], stamp: datetime, tools: Tools, wanted: List[Row]) -> bool:
-    """Add the rows that still want a workflow; whether the run had committed."""
-    there, judged = _now([decision.post for decision in page], tools)
-    decided = {decision.post: decision for decision in page}
-    for post, row in there.items():
-        decision = decided[post]
-        if decision.kept_away or not _startable(judged[post]):
-            continue
-        # Before the commit: an overdue post without a workflow is found as such; one of the future would be forgotten.
-        ahead = epoch(row.due) - tools.epoch() > -MARGIN_SECONDS
-        if (row.updated == stamp and decision.start) or (row.updated == decision.before and decision.run and ahead):
-            wanted.append(row)
-    return any(row.updated == stamp for row in there.values())
+def hindrance(one: Judged) -> str:
+    """Why no workflow is started for a post that has none; empty if one is."""
+    if one.post_class in _MAY_BE_LIVE:
+        return f"it may be live ({one.post_class.value}): {one.evidence.rstrip('.')}"
+    if one.post_class in (PostClass.CHANNEL_BROKEN, PostClass.OLDER_THAN_SWEEP, PostClass.NOT_QUEUED):
+        return f"{one.post_class.value}: {one.evidence.rstrip('.')}"
+    return ""
 
 
-def _startable(one: Judged) -> bool:
-    return not one.running and one.post_class not in (*PROTECTED, PostClass.NOT_QUEUED, PostClass.HAS_RELEASE)
+def may_go(row: Row, tools: Tools, at_once: Dict[str, int]) -> bool:
+    """Of one channel, only so many overdue posts go out at once; the others wait for a repair that spreads them."""
+    if epoch(row.due) > tools.epoch():
+        return True
+    at_once[row.channel] = at_once.get(row.channel, 0) + 1
+    return at_once[row.channel] <= tools.at_once
 
 
-def undone(path: str, tools: Tools) -> Undone:
-    """Bring rows back as they were before a run, and give those a workflow that had one.
+def still_idle(posts: Sequence[Row], tools: Tools) -> Tuple[str, ...]:
+    """Those that no workflow was started for, and that could still have one: somebody holds their rows."""
+    found: List[str] = []
+    for page in pages(posts):
+        _there, judged = look([row.id for row in page], tools)
+        found += [post for post, one in judged.items() if not one.running and not hindrance(one)]
+    return tuple(found)
 
-    The file is called undoing until all of it is done, so that the next run ends an undo that was killed.
+
+def undone(path: str, tools: Tools, at_once: Optional[Dict[str, int]] = None) -> Undone:
+    """Bring rows back as they were before a run, and give those a workflow that had one, or whose time is still to come.
+
+    The file is called undoing until all of it is done, so that the next run ends an undo that was killed. Raises Unfinished
+    for what fails from then on.
     """
     path = path if path.endswith(undo.UNDOING) else undo.finish(path, undo.UNDOING)
-    tools.step("undoing")
-    found = Undone((), (), 0)
-    at_once: Dict[str, int] = {}
-    for page in _pages(undo.records(path)):
-        found = found.and_then(_undo_page(page, undo.header(path).stamp, tools, at_once))
-    # What is left for a reason that passes can be undone by another run.
-    passing = any(reason in _PASSING for _post, reason in found.left)
-    undo.finish(path, undo.UNDO if passing else undo.UNDONE)
+    tools.progress.path = path
+    tools.progress.undoing = True
+    counted: Dict[str, int] = {} if at_once is None else at_once
+    with told(tools.progress, _REMEDY):
+        tools.step("undoing")
+        found = Undone((), (), 0)
+        for page in pages(undo.records(path)):
+            found = found.and_then(_undo_page(path, page, undo.header(path).stamp, tools, counted))
+        # What is left for a reason that passes can be undone by another run.
+        passing = any(reason in _PASSING for _post, reason in (*found.left, *found.unstarted))
+        undo.finish(path, undo.UNDO if passing else undo.UNDONE)
+        tools.progress.undoing = False
     return found
 
 
-def _undo_page(page: Sequence[undo.Record], stamp: datetime, tools: Tools, at_once: Dict[str, int]) -> Undone:
-    there, judged = _now([record.decision.post for record in page], tools)
+@dataclass(frozen=True)
+class _Seen:
+    """The records of a page by post, their rows and those of their threads, and these judged as they would be once they are
+    back."""
+
+    records: Mapping[str, undo.Record]
+    there: Mapping[str, Row]
+    judged: Mapping[str, Judged]
+    looked_at: float
+
+
+def _ids(page: Sequence[undo.Record]) -> List[str]:
+    return [identifier for record in page for identifier in (record.decision.post, *record.thread)]
+
+
+def _look(page: Sequence[undo.Record], stamp: datetime, tools: Tools) -> _Seen:
+    looked_at = tools.epoch()
+    records = {record.decision.post: record for record in page}
+    there = rows.by_ids(tools.connection, _ids(page))
+    # A draft or a failed post tells nothing of its runs; queued again, it would.
+    back = [
+        _as_it_was(records[post], row) if row.updated == stamp else row
+        for post, row in there.items()
+        if post in records
+    ]
+    return _Seen(records, there, {one.row.id: one for one in tools.look(back)}, looked_at)
+
+
+def _as_it_was(record: undo.Record, row: Row) -> Row:
+    if record.decision.action in _ROWS_UNTOUCHED or not record.rows:
+        return row
+    was = json.loads(record.rows[0])
+    return replace(row, state=was["state"], deleted=was.get("deletedAt") is not None)
+
+
+def _undo_page(
+    path: str, page: Sequence[undo.Record], stamp: datetime, tools: Tools, at_once: Dict[str, int]
+) -> Undone:
+    # What an undo that was killed had found to have begun.
+    unsure.mark(unsure.found([record.decision for record in page], tools, stamp), tools, stamp)
+    # Looked at under the locks: nothing changes any more.
+    held = changes.hold_written(tools.connection, _ids(page), stamp)
+    seen = _look(page, stamp, tools)
     left: List[Tuple[str, str]] = []
     fit: List[undo.Record] = []
-    again: List[Row] = []
-    for record in page:
-        post = record.decision.post
-        row = there.get(post)
-        if row is not None and row.updated == record.decision.before and record.decision.run:
+    again: List[str] = []
+    for post, record in seen.records.items():
+        if _is_back(record.decision, seen.there.get(post)):
             # An undo that was interrupted brought it back already.
-            again += [row] if _startable(judged[post]) else []
+            again.append(post)
             continue
-        reason = stays(record.decision, row, judged.get(post), stamp)
+        reason = _why_left(record, seen, stamp) or ("" if held.issuperset((post, *record.thread)) else HELD)
         left += [(post, reason)] if reason else []
         fit += [] if reason else [record]
-    held = changes.hold_written(tools.connection, [record.decision.post for record in fit], stamp)
-    left += [(record.decision.post, _HELD) for record in fit if record.decision.post not in held]
-    fit = [record for record in fit if record.decision.post in held]
-    begun = _end_all([judged[record.decision.post] for record in fit], tools)
-    left += [(post, "it began to publish") for post in sorted(begun)]
-    safe = [record for record in fit if record.decision.post not in begun]
+    ended = _end_all(seen, [record.decision.post for record in fit], tools)
+    if ended.begun:
+        # On the disk before anything is committed: the next run must know it of an undo that was killed.
+        undo.keep_away(path, sorted(ended.begun))
+        unconfirmed = _mark_unconfirmed(seen, ended.begun, tools, stamp)
+        left += [(post, BEGAN) for post in sorted(ended.begun)]
+    else:
+        unconfirmed = 0
+    left += [(post, _AWAKE) for post in sorted(ended.awake)]
+    safe = [record for record in fit if record.decision.post not in ended.begun | ended.awake]
     changes.restore(tools.connection, [text for record in safe for text in record.rows], stamp)
     tools.step("restored")
+    tools.progress.commits(len(safe) + unconfirmed)
     tools.connection.commit()
+    tools.progress.committed()
     tools.step("undo committed")
-    restored = rows.by_ids(tools.connection, [record.decision.post for record in safe if record.decision.run])
+    back = tuple(record.decision.post for record in safe)
+    started, unstarted = _start_again([*again, *back], seen.records, tools, at_once)
+    return Undone(back, tuple(left), started, unstarted)
+
+
+def _is_back(decision: undo.Decision, row: Optional[Row]) -> bool:
+    if decision.kept_away or decision.action in _ROWS_UNTOUCHED:
+        return False
+    return row is not None and row.updated == decision.before
+
+
+def _mark_unconfirmed(seen: _Seen, begun: Iterable[str], tools: Tools, stamp: datetime) -> int:
+    """Of those, what is queued must not be sent again by anybody."""
+    items = [
+        Item(seen.judged[post], Action.FAIL, state="ERROR")
+        for post in sorted(begun)
+        if seen.there[post].state == "QUEUE" and not seen.there[post].deleted
+    ]
+    if items:
+        changes.write(tools.connection, items, [UNCONFIRMED] * len(items), stamp)
+    return len(items)
+
+
+def _start_again(
+    posts: Sequence[str], records: Mapping[str, undo.Record], tools: Tools, at_once: Dict[str, int]
+) -> Tuple[int, Tuple[Tuple[str, str], ...]]:
+    """Workflows for posts that are back, by what is true of them now; how many, and those without one."""
+    there = rows.by_ids(tools.connection, posts)
     tools.connection.commit()
-    wanted, waiting = _not_at_once([*again, *restored.values()], tools, at_once)
-    return Undone(tuple(record.decision.post for record in safe), tuple(left), start_all(wanted, tools), waiting)
-
-
-def _not_at_once(wanted: Sequence[Row], tools: Tools, at_once: Dict[str, int]) -> Tuple[List[Row], int]:
-    """Of one channel, only so many overdue posts go out at once; the others wait for a repair that spreads them."""
-    started: List[Row] = []
-    for row in wanted:
-        if epoch(row.due) <= tools.epoch():
-            at_once[row.channel] = at_once.get(row.channel, 0) + 1
-            if at_once[row.channel] > tools.at_once:
-                continue
-        started.append(row)
-    return started, len(wanted) - len(started)
+    queued = [row for row in there.values() if row.state == "QUEUE" and not row.deleted]
+    had_none = {row.id for row in queued if not records[row.id].decision.run and epoch(row.due) <= tools.epoch()}
+    idle = [(row.id, _AS_BEFORE) for row in queued if row.id in had_none]
+    wanted: List[Row] = []
+    judged = tools.look([row for row in queued if row.id not in had_none])
+    for one in sorted(judged, key=lambda one: (one.row.due, one.row.id)):
+        if one.running:
+            continue
+        reason = hindrance(one) or ("" if may_go(one.row, tools, at_once) else TOO_MANY)
+        if reason:
+            idle.append((one.row.id, reason))
+        else:
+            wanted.append(one.row)
+    started = start_all(wanted, tools)
+    held = still_idle([row for row in wanted if row.id not in started], tools)
+    return len(started), (*idle, *((post, HELD) for post in held))
 
 
 def foreseen(path: str, tools: Tools) -> Undone:
@@ -162,22 +240,57 @@ def foreseen(path: str, tools: Tools) -> Undone:
     stamp = undo.header(path).stamp
     back: List[str] = []
     left: List[Tuple[str, str]] = []
-    for page in _pages(record.decision for record in undo.records(path)):
-        there, judged = _now([decision.post for decision in page], tools)
-        for decision in page:
-            reason = stays(decision, there.get(decision.post), judged.get(decision.post), stamp)
-            left += [(decision.post, reason)] if reason else []
-            back += [] if reason else [decision.post]
+    for page in pages(undo.records(path)):
+        seen = _look(page, stamp, tools)
+        tools.connection.commit()
+        for post, record in seen.records.items():
+            if _is_back(record.decision, seen.there.get(post)):
+                continue
+            reason = _why_left(record, seen, stamp)
+            left += [(post, reason)] if reason else []
+            back += [] if reason else [post]
     return Undone(tuple(back), tuple(left), 0)
 
 
-def _end_all(judged: Sequence[Judged], tools: Tools) -> Set[str]:
-    """End their workflows; the posts that turn out to have begun publishing."""
-    running = {one.row.id: one.workflow for one in judged if one.running and one.workflow is not None}
-    for workflow in running.values():
-        tools.workflows.terminate(workflow, REASON)
-    trails = tools.workflows.trails(list(running.values()))
-    return {post for post in running if trails[workflow_id(post)].publishing}
+def _why_left(record: undo.Record, seen: _Seen, stamp: datetime) -> str:
+    """Why a post and its thread are not brought back; empty if they are, whole."""
+    post = record.decision.post
+    reason = stays(record.decision, seen.there.get(post), seen.judged.get(post), stamp)
+    parts = [seen.there.get(part) for part in record.thread]
+    if not reason and any(part is None or part.updated != stamp or not part.deleted for part in parts):
+        return IN_PART
+    return reason
+
+
+def _end_all(seen: _Seen, posts: Sequence[str], tools: Tools) -> Ended:
+    """End their workflows."""
+
+    def again(some: Sequence[Judged]) -> Dict[str, Judged]:
+        found = tools.look([one.row for one in some])
+        return {
+            one.row.id: one for one in found if one.post_class not in _MAY_BE_LIVE and (one.endable or not one.running)
+        }
+
+    ending = Ending(tools.workflows, tools.epoch, tools.progress, lambda _name: None, again)
+    return ending.all([seen.judged[post] for post in posts if seen.judged[post].running], seen.looked_at)
+
+
+def _only_its_workflow(decision: undo.Decision, row: Row, judged: Judged) -> str:
+    """What became of a post whose row the run did not touch, so that there is nothing to bring back."""
+    did = "started" if decision.action == Action.POKE.value else "ended and started anew" if decision.start else "ended"
+    if row.state == "PUBLISHED":
+        now = "it has been published"
+    elif row.state != "QUEUE" or row.deleted:
+        now = f"by now it is {'deleted' if row.deleted else row.state}"
+    elif judged.post_class in _MAY_BE_LIVE:
+        now = f"by now it is {judged.post_class.value}: {judged.evidence.rstrip('.')}"
+    else:
+        now = (
+            f"it waits for {row.due.isoformat(sep=' ', timespec='seconds')} UTC"
+            if judged.running
+            else "none runs by now"
+        )
+    return f"its row was not changed, its workflow was only {did}; {now}"
 
 
 def stays(decision: undo.Decision, row: Optional[Row], judged: Optional[Judged], stamp: datetime) -> str:
@@ -186,8 +299,22 @@ def stays(decision: undo.Decision, row: Optional[Row], judged: Optional[Judged],
         return "there is no such post any more"
     if decision.kept_away:
         return "it may be live: brought back, it would be published again"
-    if row.updated != stamp:
+    if decision.action in _ROWS_UNTOUCHED:
+        return _only_its_workflow(decision, row, judged)
+    if row.updated != stamp or not _as_left(decision, row):
         return "it was changed since"
+    if judged.post_class in _MAY_BE_LIVE:
+        return f"{hindrance(judged)}; brought back, it could be published again"
     if judged.running and not judged.endable:
         return _AWAKE
     return ""
+
+
+_LEFT = {Action.HOLD.value: "DRAFT", Action.FAIL.value: "ERROR", Action.MARK_PUBLISHED.value: "PUBLISHED"}
+
+
+def _as_left(decision: undo.Decision, row: Row) -> bool:
+    """Whether the row is in the state that the run gave it: somebody's SQL does not always move `updatedAt`."""
+    if decision.action == Action.DELETE.value:
+        return row.deleted
+    return not row.deleted and row.state == _LEFT.get(decision.action, "QUEUE")

@@ -14,7 +14,8 @@ from datetime import datetime
 from enum import Enum
 from typing import FrozenSet, Optional, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import Trail, Workflow
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.trail import Trail
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import Workflow
 
 # State of a post that a workflow is of, and that the database has no row of.
 MISSING = "MISSING"
@@ -25,6 +26,7 @@ class PostClass(str, Enum):
 
     WORKER_DEAD = "worker-dead"
     NO_WORKFLOW = "no-workflow"
+    SCHEDULED_LOST = "scheduled-no-workflow"
     OLDER_THAN_SWEEP = "older-than-sweep"
     CHANNEL_BROKEN = "channel-broken"
     RUNNING_OVERDUE = "workflow-running-overdue"
@@ -54,7 +56,8 @@ class Action(str, Enum):
 
 @dataclass(frozen=True)
 class Row:
-    """A root post without its content. `error` is one of upstream's plain texts, empty for anything else."""
+    """A root post without its content. `handed_over`: its release id is 'missing', which Postiz writes where the network took
+    the post and does not show it by itself, as in TikTok's inbox."""
 
     id: str
     state: str
@@ -70,7 +73,7 @@ class Row:
     deleted: bool
     root: bool
     recurring: bool
-    group: str
+    handed_over: bool = False
 
     @property
     def queue(self) -> str:
@@ -89,13 +92,17 @@ class Living:
 
 @dataclass(frozen=True)
 class World:
-    """What is true for all posts at one moment. `now` is naive UTC of the database, `epoch` the same moment in seconds."""
+    """What is true for all posts at one moment. `now` is naive UTC of the database, `epoch` the same moment in seconds.
+
+    `deserted` says that no workflow of any post runs in this namespace.
+    """
 
     now: datetime
     epoch: float
     polled_queues: FrozenSet[str]
     workers: Tuple[Living, ...]
     failing_attempts: int
+    deserted: bool = False
 
     @property
     def main_polled(self) -> bool:
@@ -128,13 +135,19 @@ class Seen:
 
 @dataclass(frozen=True)
 class Judged:
-    """`endable` says that its running workflow provably has not begun to publish and cannot begin while it is ended."""
+    """`endable` says that its running workflow provably has not begun to publish and cannot begin while it is ended.
+
+    `sleeps_until`, in seconds since the epoch, is set where nothing but its timer makes it endable.
+    `obstacle` says why a workflow of it is not to be started now.
+    """
 
     row: Row
     post_class: PostClass
     evidence: str
     workflow: Optional[Workflow] = None
     endable: bool = False
+    sleeps_until: Optional[float] = None
+    obstacle: str = ""
 
     @property
     def running(self) -> bool:
@@ -144,9 +157,13 @@ class Judged:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which posts are looked at; empty tuples select all. `oldest` bounds the time they are due, naive UTC."""
+    """Which posts are looked at; empty tuples select all. `oldest` bounds the time they are due, naive UTC.
+
+    So far ahead as `horizon_seconds`, posts of the future are looked for that have no workflow.
+    """
 
     overdue_seconds: float
+    horizon_seconds: float
     oldest: Optional[datetime]
     organizations: Tuple[str, ...]
     channels: Tuple[str, ...]

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import AbstractSet, Any, Callable, Dict, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
@@ -17,74 +18,41 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadI
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import (
     act,
     changes,
-    going_back,
+    completing,
     report,
     rows,
+    telling,
     undo,
+    undo_damage,
+    undo_folder,
+    undoing,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import session
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, Judged, PostClass
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, Judged
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.namespace import doubt, refuse_doubt
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Looker, Scene, open_scene
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.parameters import MOST_POSTS, ActRequest, Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Plan, build
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.progress import told
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.release import workflow_type
-
-
-@dataclass(frozen=True)
-class Found:
-    """`wanted` are the posts that `keep` asked for; `scanned` of `running` workflows were looked at for ghosts."""
-
-    tally: report.Tally
-    wanted: Tuple[Judged, ...]
-    older: int
-    scanned: int
-    running: int
-
-
-def find(connection: Any, looker: Looker, request: Request, keep: Optional[Callable[[Judged], bool]]) -> Found:
-    """Judge every post of the selection, page by page; `keep` chooses those that are handed out."""
-    tally = report.Tally(request.limit)
-    wanted: List[Judged] = []
-
-    def add(judged: List[Judged]) -> None:
-        for one in judged:
-            if one.post_class is not PostClass.NOT_QUEUED or request.selection.posts:
-                tally.add(one)
-            if keep is not None and keep(one):
-                wanted.append(one)
-
-    for page in rows.overdue(connection, request.selection, looker.world.now):
-        add(looker.judge(page))
-    scanned = running = 0
-    if not request.selection.posts:
-        for page in rows.live_errors(connection, request.selection):
-            add(looker.judge(page))
-        ghosts, scanned, running = looker.ghosts(connection, request.scan_limit)
-        add([one for one in ghosts if _selected(one, request) and not _seen(one, request, looker.world.now)])
-    return Found(tally, tuple(wanted), rows.older(connection, request.selection), scanned, running)
-
-
-def _seen(one: Judged, request: Request, now: datetime) -> bool:
-    """Whether the selection by time had it already."""
-    return one.row.state == "QUEUE" and (now - one.row.due).total_seconds() > request.selection.overdue_seconds
-
-
-def _selected(one: Judged, request: Request) -> bool:
-    chosen = request.selection
-    return (
-        (not chosen.channels or one.row.channel in chosen.channels)
-        and (not chosen.providers or one.row.provider in chosen.providers)
-        and (not chosen.organizations or one.row.organization in chosen.organizations)
-    )
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.search import Found, find
 
 
 def inform(engine: Engine, request: Request, clock: Clock) -> Outcome:
     """Look, and change nothing. Raises StackError."""
     scene = open_scene(engine, request.temporal, request.database, request.failing_attempts, clock)
     with session(scene.database, request.statement_seconds, readonly=True) as connection:
+        elsewhere = doubt(scene, connection)
         now = rows.database_now(connection)
         found = find(connection, Looker(scene, now, clock), request, keep=None)
-    return Outcome(False, {**_common(found, request, now), "report": "\n".join(_told(found, request))})
+    doubts = (
+        (f"{elsewhere}: posts may only seem to lack their workflow, and stuck_posts refuses.",) if elsewhere else ()
+    )
+    payload = {
+        **_common(found, request, now),
+        "report": "\n".join((*telling.found_lines(found, request, now), *doubts)),
+    }
+    return Outcome(False, payload, warnings=(*telling.unknown(found), *doubts))
 
 
 def _common(found: Found, request: Request, now: datetime) -> Dict[str, Any]:
@@ -95,81 +63,117 @@ def _common(found: Found, request: Request, now: datetime) -> Dict[str, Any]:
         "summary": found.tally.summary(),
         "posts": [report.post(one) for one in found.tally.listed],
         "older_than_selected": found.older,
+        "later_than_horizon": found.later,
+        "looked_ahead": report.looked_ahead(found.ahead),
+        "recurring": found.recurring,
+        "not_found": list(found.unknown),
         "workflows_scanned": found.scanned,
         "workflows_running": found.running,
         "findings": [finding.as_dict() for finding in report.findings(found.tally)],
     }
 
 
-def _told(found: Found, request: Request) -> List[str]:
-    tally = found.tally
-    trouble = sum(tally.of(post_class) for post_class in PostClass if post_class not in report.QUIET)
-    project = request.temporal.wanted.project
-    lines = [f"{trouble} post{'' if trouble == 1 else 's'} of {project} {'is' if trouble == 1 else 'are'} stuck."]
-    if tally.total:
-        lines += ["", *tally.table()]
-    if found.older:
-        lines += ["", f"Not looked at: {found.older} queued posts that were due before newer_than."]
-    if found.running > found.scanned and not request.selection.posts:
-        lines += ["", f"Of {found.running} running workflows, {found.scanned} were looked at for ghosts (scan_limit)."]
-    notes = report.findings(tally)
-    if notes:
-        lines += ["", *(f"[{item.code}] {item.evidence} Remedy: {item.remedy}" for item in notes)]
-    return lines
-
-
 def repair(engine: Engine, request: ActRequest, clock: Clock, step: Callable[[str], None]) -> Outcome:
     """Plan, and outside of check mode act and prove. `step` is told each step. Raises StackError."""
     look = request.look
+    # What the real run would meet, check mode meets as well.
+    if request.undo:
+        undo_folder.within(request.undo_directory, request.undo_file)
+    undo_folder.check_folder(request.undo_directory)
     scene = open_scene(engine, look.temporal, look.database, look.failing_attempts, clock)
     with session(scene.database, look.statement_seconds, readonly=False) as connection:
-        if not request.check_mode:
-            changes.claim(connection)
+        refuse_doubt(scene, connection)
+        if request.check_mode:
+            changes.check_rights(connection)
+        else:
+            changes.claim(connection, request.lock_seconds, clock)
         now = rows.database_now(connection)
         looker = Looker(scene, now, clock)
-        project = look.temporal.wanted.project
-        waiting = sum(len(undo.pending(request.undo_directory, project, end)) for end in (undo.PENDING, undo.UNDOING))
         tools = _tools(scene, request, connection, looker, clock, step)
-        completed = 0
-        if waiting or request.undo:
-            tools = replace(tools, kind=workflow_type(engine, scene.postiz))
-        if not request.check_mode:
-            undo.sweep(request.undo_directory, project)
-            completed = going_back.complete(tools)
-        if request.undo:
-            return _undo(request, tools, completed)
-        found, plan = planned(connection, looker, request, now)
-        connection.rollback()
-        if any(item.start for item in plan.items) and not tools.kind:
-            tools = replace(tools, kind=workflow_type(engine, scene.postiz))
-        step("plan")
-        done = act.Done(plan.items, plan.skipped)
-        if plan.items and not request.check_mode:
-            done = act.carry_out(plan, tools)
-        lines = _acted(done, request, completed, waiting) + _remaining(found, done)
-        payload = {
-            **_common(found, look, now),
-            "plan": [report.decision(item) for item in done.items[: look.limit]],
-            "planned": len(done.items),
-            "left_alone": [report.skip(item) for item in done.skipped[: look.limit]],
-            "kept_away": list(done.kept_away),
-            "not_running": list(done.not_running),
-            "undo_file": done.undo_file,
-            "completed": completed,
-            "restored": [],
-            "report": "\n".join(lines),
-        }
-        changed = bool(done.items) or bool(waiting)
-        return Outcome(changed, payload, report.diff(plan) if plan.items else None, _warnings(done))
+        with told(tools.progress):
+            return _repair(engine, request, scene, looker, now, tools)
 
 
-def planned(connection: Any, looker: Looker, request: ActRequest, now: datetime) -> Tuple[Found, Plan]:
-    """What is found, and what is to be done about it. Raises BadInput when that is too much for one run."""
+def _repair(
+    engine: Engine, request: ActRequest, scene: Scene, looker: Looker, now: datetime, tools: act.Tools
+) -> Outcome:
+    """Raises Unfinished for what is refused after an interrupted run was finished."""
+    look = request.look
+    project = look.temporal.wanted.project
+    damaged = undo_damage.damaged(request.undo_directory, project)
+    if not request.set_aside_damaged:
+        undo_damage.refuse_damaged(damaged)
+    aside = () if request.check_mode else undo_damage.set_aside(damaged)
+    broken = frozenset(one.path for one in damaged)
+    waiting = sum(
+        len(set(undo.pending(request.undo_directory, project, end, broken))) for end in (undo.PENDING, undo.UNDOING)
+    )
+    if waiting or request.undo:
+        tools = replace(tools, kind=workflow_type(engine, scene.postiz))
+    there = bool(request.undo) and os.path.exists(undo.current(request.undo_file))
+    if request.check_mode:
+        completed = completing.foreseen(tools, broken)
+    else:
+        undo.sweep(request.undo_directory, project)
+        completed = completing.complete(tools)
+    if request.undo:
+        completing.close(completed)
+        outcome = undoing.bring_back(request, tools, completed, there)
+        lines = [
+            outcome.payload["report"],
+            *telling.completed_lines(completed, request, waiting),
+            *telling.aside_lines(damaged, aside),
+        ]
+        payload = {**outcome.payload, "set_aside": list(aside), "report": "\n".join(lines)}
+        return replace(outcome, payload=payload, changed=outcome.changed or bool(waiting) or bool(damaged))
+    # Outside of check mode these have their workflow by now.
+    away = frozenset((*completed.started, *completed.back)) if request.check_mode else frozenset()
+    ours = frozenset(post for post, reason in completed.left if reason == completing.OVERDUE)
+    request = replace(request, settings=replace(request.settings, ours=ours))
+    found, plan = planned(tools.connection, looker, request, now, away)
+    tools.connection.rollback()
+    if any(item.start for item in plan.items) and not tools.kind:
+        tools = replace(tools, kind=workflow_type(engine, scene.postiz))
+    tools.step("plan")
+    done = act.Done(plan.items, plan.skipped)
+    if plan.items and not request.check_mode:
+        done = act.carry_out(plan, tools)
+    completing.close(completed)
+    beyond = telling.beyond(found, look, now)
+    lines = telling.acted(done, request, telling.completed_lines(completed, request, waiting))
+    lines += telling.remaining(found, done) + (["", *beyond] if beyond else []) + telling.aside_lines(damaged, aside)
+    payload = {
+        **_common(found, look, now),
+        "plan": [report.decision(item) for item in done.items[: look.limit]],
+        "planned": len(done.items),
+        "planned_ids": [item.id for item in done.items],
+        "left_alone": [report.skip(item) for item in done.skipped[: look.limit]],
+        "kept_away": list(done.kept_away),
+        "not_running": list(done.not_running),
+        "not_held": list(done.not_held),
+        "undo_file": done.undo_file,
+        "completed": 0 if request.check_mode else completed.workflows,
+        "restored": [],
+        "set_aside": list(aside),
+        "report": "\n".join(lines),
+    }
+    changed = bool(done.items) or bool(waiting) or bool(damaged)
+    warnings = (*telling.warnings(done), *telling.unknown(found))
+    return Outcome(changed, payload, report.diff(plan) if plan.items else None, warnings)
+
+
+def planned(
+    connection: Any, looker: Looker, request: ActRequest, now: datetime, away: AbstractSet[str] = frozenset()
+) -> Tuple[Found, Plan]:
+    """What is found, and what is to be done about it, except for the posts in `away`.
+
+    Raises BadInput when that is too much for one run.
+    """
     asked = 0
 
     def chosen(one: Judged) -> bool:
         nonlocal asked
-        if request.settings.actions.get(one.post_class, Action.NONE) is Action.NONE:
+        if one.row.id in away or request.settings.actions.get(one.post_class, Action.NONE) is Action.NONE:
             return False
         # More than can be done is only counted: a million overdue posts take no more memory than these.
         asked += 1
@@ -182,7 +186,8 @@ def planned(connection: Any, looker: Looker, request: ActRequest, now: datetime)
     if asked > MOST_POSTS:
         raise BadInput(
             f"{asked} posts would be looked at in one run, and {MOST_POSTS} is the most.",
-            "select fewer, by channel or time.",
+            "select fewer, by channel or time. Are most of them of the future: a shorter horizon, or first the overdue ones "
+            "alone with actions: {scheduled-no-workflow: none}.",
         )
     return found, build(found.wanted, request.settings, now, taken)
 
@@ -206,87 +211,5 @@ def _tools(
         step=step,
         epoch=clock.now,
         at_once=request.settings.poke_at_once,
+        overdue_seconds=request.look.selection.overdue_seconds,
     )
-
-
-def _acted(done: act.Done, request: ActRequest, completed: int, waiting: int) -> List[str]:
-    count = len(done.items)
-    what = "would be changed" if request.check_mode else "was changed" if count == 1 else "were changed"
-    lines = [f"{count} post{'' if count == 1 else 's'} of {request.look.temporal.wanted.project} {what}."]
-    lines += ["", *report.plan_table(done.items)] if done.items else []
-    extra = report.reasons(done.skipped)
-    if waiting and not request.check_mode:
-        extra.append(f"An interrupted run was finished first; workflows started for it: {completed}.")
-    if waiting and request.check_mode:
-        extra.append("An interrupted run would be finished first.")
-    if done.kept_away:
-        extra.append(
-            f"{len(done.kept_away)} had begun to publish while they were being changed: marked '{act.UNCONFIRMED}', "
-            f"look at their channels: {', '.join(done.kept_away[:5])}."
-        )
-    if done.not_running:
-        extra.append(
-            f"{len(done.not_running)} still have no workflow: {', '.join(done.not_running[:5])}; run this again."
-        )
-    if done.undo_file:
-        extra.append(f"The way back: posts_undo_file={done.undo_file} (module: state undone, undo_file).")
-    return [*lines, *([""] if extra else []), *extra]
-
-
-def _remaining(found: Found, done: act.Done) -> List[str]:
-    """Classes of which something is left that the plan did not touch: why, and what to do."""
-    touched: Dict[PostClass, int] = {}
-    for one in (*(item.judged for item in done.items), *(skipped.judged for skipped in done.skipped)):
-        touched[one.post_class] = touched.get(one.post_class, 0) + 1
-    left = report.left_by_default(found.tally, touched)
-    return ["", *left] if left else []
-
-
-def _warnings(done: act.Done) -> Tuple[str, ...]:
-    if done.kept_away:
-        return (f"{len(done.kept_away)} posts may be live; see the report.",)
-    return ()
-
-
-def _undo(request: ActRequest, tools: act.Tools, completed: int) -> Outcome:
-    path = undo.current(request.undo_file)
-    head = undo.header(path)
-    project = request.look.temporal.wanted.project
-    if head.project != project:
-        raise BadInput(
-            f"The undo file is of the project {head.project!r}, not of {project!r}.", "give the right project or file."
-        )
-    if path.endswith(undo.UNDONE):
-        text = "It was undone before; nothing to do."
-        return Outcome(False, _undone_payload(project, going_back.Undone((), (), 0), completed, text))
-    if not path.endswith(undo.UNDO):
-        raise BadInput(f"{path} is of a run that has not ended.", "run the repair again; it ends that run.")
-    if request.check_mode:
-        would = going_back.foreseen(path, tools)
-        lines = [f"Posts that would be brought back as they were before {report.iso(head.stamp)}: {len(would.back)}."]
-        lines += _left(would, request)
-        return Outcome(bool(would.back), _undone_payload(project, would, completed, "\n".join(lines)))
-    done = going_back.undone(path, tools)
-    lines = [f"Posts brought back: {len(done.back)}; workflows started for them: {done.started}."]
-    if done.waiting:
-        lines.append(
-            f"Overdue, and not started, so that they do not go out at once: {done.waiting}. A repair spreads them."
-        )
-    lines += _left(done, request)
-    return Outcome(bool(done.back) or bool(done.started), _undone_payload(project, done, completed, "\n".join(lines)))
-
-
-def _left(done: going_back.Undone, request: ActRequest) -> List[str]:
-    shown = done.left[: request.look.limit]
-    more = len(done.left) - len(shown)
-    return [*(f"left alone: {post}: {reason}." for post, reason in shown), *([f"and {more} more."] if more else [])]
-
-
-def _undone_payload(project: str, done: going_back.Undone, completed: int, text: str) -> Dict[str, Any]:
-    return {
-        "project": project,
-        "restored": list(done.back),
-        "left_alone": [{"id": post, "class": "", "action": "undo", "reason": reason} for post, reason in done.left],
-        "completed": completed,
-        "report": text,
-    }

@@ -14,20 +14,38 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import Overrides
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, PostClass, Selection
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import DEFAULTS, Settings, check
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.options import (
+    DATABASE_SPEC,
+    overrides,
+    seconds,
+    statement_seconds,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import (
+    BY_DEFAULT,
+    DEFAULTS,
+    Settings,
+    check,
+    for_all,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal import parameters as temporal
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.gate import Request as TemporalRequest
 
 # Between due and published a healthy stack takes seconds; what is later than this is looked at.
 OVERDUE_SECONDS = 900.0
 # More than this in one run is more than a person can have looked at.
-MOST_POSTS = 20000
+MOST_POSTS = 15000
+# What is due within a week is still to be mended in time by the run of any day.
+HORIZON_SECONDS = 7 * 86400.0
+# Longer than a repair of some thousand posts.
+LOCK_SECONDS = 120.0
 _DAY = 86400.0
 # Within the calendars of Python and PostgreSQL, also times as many as MOST_POSTS.
 _SECONDS: Mapping[str, Tuple[float, float]] = {
     "overdue_for": (-3650 * _DAY, 3650 * _DAY),
-    "statement_timeout": (0.001, _DAY),
+    "horizon": (0.0, 3650 * _DAY),
     "spacing": (0.001, 30 * _DAY),
+    "not_before_in": (0.0, 3650 * _DAY),
+    "lock_timeout": (0.0, _DAY),
 }
 _YEAR_3000 = 32503680000.0
 
@@ -46,6 +64,7 @@ COMMON_SPEC: Dict[str, Any] = {
     "project": {"type": "str", "required": True},
     "service": {"type": "str", "default": "postiz"},
     "overdue_for": {"type": "float", "default": OVERDUE_SECONDS},
+    "horizon": {"type": "float", "default": HORIZON_SECONDS},
     "newer_than": {"type": "str"},
     "organizations": {"type": "list", "elements": "str", "default": []},
     "channels": {"type": "list", "elements": "str", "default": []},
@@ -56,21 +75,16 @@ COMMON_SPEC: Dict[str, Any] = {
     "failing_attempts": temporal.ARGUMENT_SPEC["failing_attempts"],
     **{name: temporal.ARGUMENT_SPEC[name] for name in _CONNECTION},
     "deadline": temporal.ARGUMENT_SPEC["deadline"],
-    "database_host": {"type": "str"},
-    "database_port": {"type": "int"},
-    "database_tls_mode": {
-        "type": "str",
-        "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
-    },
-    "database_tls_ca_path": {"type": "path"},
-    "statement_timeout": {"type": "float", "default": 60.0},
+    **DATABASE_SPEC,
 }
 ACT_SPEC: Dict[str, Any] = {
     **COMMON_SPEC,
     "state": {"type": "str", "choices": ["repaired", "undone"], "default": "repaired"},
     "actions": {"type": "dict", "default": {}},
+    "action_default": {"type": "str", "choices": [item.value for item in BY_DEFAULT]},
     "spacing": {"type": "float", "default": 60.0},
     "not_before": {"type": "str"},
+    "not_before_in": {"type": "float", "default": 0.0},
     "poke_at_once": {"type": "int", "default": 5},
     "burst_threshold": {"type": "int", "default": 0},
     "fail_reason": {"type": "str", "default": "Stuck, and given up by the operator"},
@@ -78,6 +92,8 @@ ACT_SPEC: Dict[str, Any] = {
     "accept_duplicate_risk": {"type": "list", "elements": "str", "default": []},
     "undo_directory": {"type": "path", "required": True},
     "undo_file": {"type": "path"},
+    "set_aside_damaged": {"type": "bool", "default": False},
+    "lock_timeout": {"type": "float", "default": LOCK_SECONDS},
 }
 
 
@@ -104,6 +120,8 @@ class ActRequest:
     undo_file: str
     undo: bool
     check_mode: bool
+    set_aside_damaged: bool
+    lock_seconds: float
 
 
 def parse(params: Mapping[str, Any]) -> Request:
@@ -111,27 +129,21 @@ def parse(params: Mapping[str, Any]) -> Request:
     for name in ("limit", "scan_limit"):
         if params[name] < 0:
             raise BadInput(f"{name} is {params[name]}, which is less than 0.", f"give {name} from 0.")
-    for name in ("overdue_for", "statement_timeout"):
-        _within(params[name], name)
     given = {name: entry.get("default") for name, entry in temporal.ARGUMENT_SPEC.items()}
     given.update({name: params[name] for name in ("project", "service", "failing_attempts", "deadline", *_CONNECTION)})
     return Request(
         temporal=temporal.parse({**given, "sample": 0, "timeout": 0.0, "queues": {"main": ["workflow", "activity"]}}),
-        database=Overrides(
-            params["database_host"] or "",
-            params["database_port"] or 0,
-            params["database_tls_mode"] or "",
-            params["database_tls_ca_path"] or "",
-        ),
+        database=overrides(params),
         selection=Selection(
-            overdue_seconds=params["overdue_for"],
+            overdue_seconds=_seconds(params, "overdue_for"),
+            horizon_seconds=_seconds(params, "horizon"),
             oldest=moment(params["newer_than"], "newer_than"),
             organizations=tuple(params["organizations"]),
             channels=tuple(params["channels"]),
             providers=tuple(params["providers"]),
             posts=tuple(params["posts"]),
         ),
-        statement_seconds=params["statement_timeout"],
+        statement_seconds=statement_seconds(params),
         limit=params["limit"],
         scan_limit=params["scan_limit"],
         failing_attempts=params["failing_attempts"],
@@ -140,7 +152,6 @@ def parse(params: Mapping[str, Any]) -> Request:
 
 def parse_act(params: Mapping[str, Any], check_mode: bool) -> ActRequest:
     """Raises BadInput with the parameter's name."""
-    _within(params["spacing"], "spacing")
     for name in ("poke_at_once", "burst_threshold"):
         if params[name] < 0:
             raise BadInput(f"{name} is {params[name]}, which is less than 0.", f"give {name} from 0.")
@@ -153,15 +164,19 @@ def parse_act(params: Mapping[str, Any], check_mode: bool) -> ActRequest:
         raise BadInput("state is undone, and undo_file is missing.", "give the undo_file that the run returned.")
     if not params["fail_reason"].strip():
         raise BadInput("fail_reason is empty.", "say why these posts are given up.")
+    if params["not_before"] and params["not_before_in"]:
+        raise BadInput("not_before and not_before_in are both given.", "give one of them.")
     settings = Settings(
-        actions=_actions(params["actions"]),
-        spacing_seconds=params["spacing"],
+        actions=_actions(params["actions"], params["action_default"]),
+        spacing_seconds=_seconds(params, "spacing"),
         not_before=moment(params["not_before"], "not_before"),
         poke_at_once=params["poke_at_once"],
         burst_threshold=params["burst_threshold"],
         fail_reason=params["fail_reason"],
         max_posts=params["max_posts"],
         accepted=frozenset(params["accept_duplicate_risk"]),
+        not_before_seconds=_seconds(params, "not_before_in"),
+        asked=frozenset(PostClass(key) for key in params["actions"]),
     )
     return ActRequest(
         parse(params),
@@ -170,20 +185,17 @@ def parse_act(params: Mapping[str, Any], check_mode: bool) -> ActRequest:
         params["undo_file"] or "",
         params["state"] == "undone",
         check_mode,
+        params["set_aside_damaged"],
+        _seconds(params, "lock_timeout"),
     )
 
 
-def _within(seconds: float, name: str) -> None:
-    least, most = _SECONDS[name]
-    # Written so that it refuses what is no number, too.
-    if not least < seconds <= most:
-        raise BadInput(
-            f"{name} must be more than {least:g} seconds, and is {seconds:g}.", f"give {name} up to {most:g}, not more."
-        )
+def _seconds(params: Mapping[str, Any], name: str) -> float:
+    return seconds(params, name, *_SECONDS[name])
 
 
-def _actions(given: Mapping[str, Any]) -> Dict[PostClass, Action]:
-    found = dict(DEFAULTS)
+def _actions(given: Mapping[str, Any], otherwise: Optional[str]) -> Dict[PostClass, Action]:
+    found = for_all(Action(otherwise)) if otherwise else dict(DEFAULTS)
     classes = {item.value for item in PostClass}
     names = {item.value for item in Action}
     for key, value in given.items():
@@ -200,10 +212,10 @@ def moment(text: Optional[str], name: str) -> Optional[datetime]:
     """Naive UTC of an ISO 8601 time with a zone. Raises BadInput."""
     if not text:
         return None
-    seconds = parse_time(text.strip().replace(" ", "T", 1).replace(" ", ""))
-    if seconds is None or not 0 <= seconds < _YEAR_3000:
+    epoch = parse_time(text.strip().replace(" ", "T", 1).replace(" ", ""))
+    if epoch is None or not 0 <= epoch < _YEAR_3000:
         raise BadInput(
             f"{name} is {text!r}, which is no time with a zone.",
             "write it like 2026-01-31T18:00:00Z, or with +01:00, within the years 1970 to 2999.",
         )
-    return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)
+    return datetime.fromtimestamp(epoch, timezone.utc).replace(tzinfo=None)

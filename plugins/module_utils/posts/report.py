@@ -11,15 +11,20 @@ from datetime import datetime
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, warning
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import MISSING, Judged, PostClass
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import MISSING, Judged, PostClass, Selection
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import AHEAD_SECONDS, Ahead
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Item, Plan, Skipped
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.rows import MOST_LATER
 
 # Classes that are nobody's trouble.
 QUIET = (PostClass.SCHEDULED, PostClass.NOT_QUEUED, PostClass.PUBLISHING)
+# Those whose time is still to come.
+_TOLD_WITH_TIME = (PostClass.SCHEDULED_LOST,)
 _DIFF_LINES = 500
 _REMEDIES: Mapping[PostClass, str] = {
     PostClass.WORKER_DEAD: "guard against a burst (role posts, burst_guard), then restart the Postiz container.",
     PostClass.NO_WORKFLOW: "stuck_posts pokes them, or moves them to new times.",
+    PostClass.SCHEDULED_LOST: "stuck_posts starts their workflows: each sleeps until its post is due.",
     PostClass.OLDER_THAN_SWEEP: "decide about each: reschedule, hold or fail (actions of stuck_posts).",
     PostClass.CHANNEL_BROKEN: "reconnect or enable the channel in Postiz; hold or fail what shall not go out.",
     PostClass.RUNNING_OVERDUE: "reschedule them (stuck_posts), which ends the sleeping workflow first.",
@@ -28,20 +33,36 @@ _REMEDIES: Mapping[PostClass, str] = {
     PostClass.LOOPING: "look at the channel; stuck_posts ends the loop with the action fail.",
     PostClass.OUTCOME_UNKNOWN: "look at the channel itself whether it is live; never start it again unseen.",
     PostClass.LIVE_ERROR: "stuck_posts sets those marked 'Already posted' right (mark_published).",
-    PostClass.HAS_RELEASE: "look at the channel: somebody queued a published post again.",
+    PostClass.HAS_RELEASE: "look at the account: nothing here starts them again.",
 }
+
+
+_WAYS: Mapping[str, str] = {
+    "http-api": "Temporal was asked through its HTTP API.",
+    "cli": "Temporal was asked through its command line client, which is slow: its HTTP API cannot be reached from here.",
+}
+# As many ids as one run may change posts; a million of them would be no result any more.
+MOST_IDS = 20000
+# The terminal's 80 columns, without what Ansible writes before each line.
+WIDTH = 72
 
 
 @dataclass
 class Tally:
-    """Counts by class and channel; the first `limit` posts in full."""
+    """Counts by class and channel; the first `limit` posts in full, and the ids of the first MOST_IDS."""
 
     limit: int
     counts: Dict[Tuple[PostClass, str], int] = field(default_factory=dict)
     oldest: Dict[Tuple[PostClass, str], datetime] = field(default_factory=dict)
     names: Dict[str, Tuple[str, str]] = field(default_factory=dict)
     listed: List[Judged] = field(default_factory=list)
+    ids: Dict[Tuple[PostClass, str], List[str]] = field(default_factory=dict)
     total: int = 0
+
+    @property
+    def all_named(self) -> bool:
+        """Whether the id of every post is kept."""
+        return self.total <= MOST_IDS
 
     def add(self, one: Judged) -> None:
         """Count a post."""
@@ -50,12 +71,18 @@ class Tally:
         self.counts[key] = self.counts.get(key, 0) + 1
         self.oldest[key] = min(self.oldest.get(key, one.row.due), one.row.due)
         self.names[one.row.channel] = (one.row.channel_name, one.row.provider)
+        if self.total <= MOST_IDS:
+            self.ids.setdefault(key, []).append(one.row.id)
         if len(self.listed) < self.limit:
             self.listed.append(one)
 
     def of(self, post_class: PostClass) -> int:
         """How many of a class."""
         return sum(count for (name, _channel), count in self.counts.items() if name is post_class)
+
+    def first_due(self, post_class: PostClass) -> Optional[datetime]:
+        """When the first of a class is due."""
+        return min((due for (name, _channel), due in self.oldest.items() if name is post_class), default=None)
 
     def summary(self) -> List[Dict[str, Any]]:
         """For the result."""
@@ -67,26 +94,21 @@ class Tally:
                 "provider": self.names[channel][1],
                 "posts": count,
                 "oldest": iso(self.oldest[(post_class, channel)]),
+                "ids": list(self.ids.get((post_class, channel), ())),
             }
-            for (post_class, channel), count in sorted(
-                self.counts.items(), key=lambda item: (item[0][0].value, item[0][1])
-            )
+            for (post_class, channel), count in self._sorted()
         ]
 
     def table(self) -> List[str]:
         """For people."""
-        rows = [["CLASS", "CHANNEL", "PROVIDER", "POSTS", "OLDEST DUE (UTC)"]]
-        for item in self.summary():
-            rows.append(
-                [
-                    item["class"],
-                    name_of(item["channel_name"]),
-                    item["provider"] or "-",
-                    str(item["posts"]),
-                    item["oldest"][:16],
-                ]
-            )
+        rows = [["CLASS", "POSTS", "FIRST DUE (UTC)", "CHANNEL"]]
+        for (post_class, channel), count in self._sorted():
+            due = iso(self.oldest[(post_class, channel)])[:16].replace("T", " ")
+            rows.append([post_class.value, str(count), due, channel_of(*self.names[channel])])
         return table(rows) if self.total else []
+
+    def _sorted(self) -> List[Tuple[Tuple[PostClass, str], int]]:
+        return sorted(self.counts.items(), key=lambda item: (item[0][0].value, item[0][1]))
 
 
 def findings(tally: Tally) -> Tuple[Finding, ...]:
@@ -97,9 +119,55 @@ def findings(tally: Tally) -> Tuple[Finding, ...]:
         if count and post_class not in QUIET:
             example = next((one for one in tally.listed if one.post_class is post_class), None)
             said = f" For instance {example.row.id}: {example.evidence}" if example else ""
-            evidence = f"{count} post{'' if count == 1 else 's'}.{said}"
+            due = f", the first due at {iso(tally.first_due(post_class))}" if post_class in _TOLD_WITH_TIME else ""
+            evidence = f"{count} post{'' if count == 1 else 's'}{due}.{said}"
             found.append(warning(f"posts-{post_class.value}", "posts", evidence, _REMEDIES[post_class]))
     return tuple(found)
+
+
+def looked_ahead(ahead: Ahead) -> Dict[str, Any]:
+    """For the result."""
+    return {
+        "by_id": ahead.by_id,
+        "only_listed": ahead.believed,
+        "not_looked_at": ahead.not_looked_at,
+        "visibility_believed": not ahead.disbelieved,
+        "way": ahead.way,
+    }
+
+
+def ahead_lines(ahead: Ahead, selection: Selection, recurring: int) -> List[str]:
+    """How posts of the future were looked at, and what was not: no bound is silent."""
+    lines = []
+    if not selection.posts and not selection.horizon_seconds:
+        lines.append("Not looked at: posts of the future (horizon is 0).")
+    if ahead.disbelieved:
+        lines.append(
+            "Temporal's visibility lists workflows that do not run, so each post of the future was asked for by id."
+        )
+    if ahead.believed:
+        lines.append(
+            f"Of the posts of the future, {ahead.by_id} were asked for by id; {ahead.believed} are listed as running by "
+            "Temporal's visibility, which was believed."
+        )
+    if ahead.not_looked_at:
+        lines.append(
+            f"Not looked at: {_many(ahead.not_looked_at)} of the future, as the time for that was up ({AHEAD_SECONDS:.0f} s). "
+            "Look at them by channel, or with a shorter horizon."
+        )
+    if recurring:
+        count = f"{MOST_LATER} or more recurring posts" if recurring >= MOST_LATER else _many(recurring, "recurring ")
+        lines.append(
+            f"Not looked at: {count}; whether a workflow waits for their next repeat only Temporal shows. "
+            "Postiz' sweep starts none: after Temporal lost its state, schedule them anew."
+        )
+    if ahead.way in _WAYS:
+        lines.append(_WAYS[ahead.way])
+    return lines
+
+
+def _many(count: int, kind: str = "") -> str:
+    return f"{count} {kind}post{'' if count == 1 else 's'}"
 
 
 def left_by_default(tally: Tally, touched: Mapping[PostClass, int]) -> List[str]:
@@ -115,6 +183,11 @@ def left_by_default(tally: Tally, touched: Mapping[PostClass, int]) -> List[str]
 def name_of(channel_name: str) -> str:
     """A channel's name in one line, whatever people or networks put into it."""
     return "".join(character if character.isprintable() else "?" for character in channel_name)[:40] or "-"
+
+
+def channel_of(name: str, provider: str) -> str:
+    """A channel in the last column of a table."""
+    return f"{provider} {name_of(name)}" if provider else name_of(name)
 
 
 def post(one: Judged) -> Dict[str, Any]:
@@ -152,17 +225,21 @@ def skip(one: Skipped) -> Dict[str, Any]:
 
 def plan_table(items: Sequence[Item]) -> List[str]:
     """What happens to how many, by class, action and channel."""
-    groups: Dict[Tuple[str, str, str, str], List[Item]] = {}
+    groups: Dict[Tuple[str, str, str], List[Item]] = {}
     for item in items:
         row = item.judged.row
-        key = (item.judged.post_class.value, item.action.value, name_of(row.channel_name), row.provider or "-")
+        key = (item.judged.post_class.value, item.action.value, channel_of(row.channel_name, row.provider))
         groups.setdefault(key, []).append(item)
-    rows = [["CLASS", "ACTION", "CHANNEL", "PROVIDER", "POSTS", "NEW TIMES (UTC)"]]
-    for key, members in sorted(groups.items()):
+    ordered = sorted(groups.items())
+    rows = [["CLASS", "ACTION", "POSTS", "CHANNEL"]]
+    rows += [[post_class, action, str(len(members)), channel] for (post_class, action, channel), members in ordered]
+    lines = table(rows)
+    found = lines[:1]
+    for line, (_key, members) in zip(lines[1:], ordered):
         times = sorted(item.due for item in members if item.due)
-        spread = f"{iso(times[0])[:19]} to {iso(times[-1])[:19]}" if times else "-"
-        rows.append([*key, str(len(members)), spread])
-    return table(rows) if items else []
+        found.append(line)
+        found += [f"    new times: {iso(times[0])} to {iso(times[-1])}"] if times else []
+    return found if items else []
 
 
 def diff(plan: Plan) -> Dict[str, str]:
@@ -198,9 +275,10 @@ def iso(moment: Optional[datetime]) -> str:
 
 
 def table(rows: Sequence[Sequence[str]]) -> List[str]:
-    """Columns side by side."""
+    """Columns side by side; the last one is cut where the line would be longer than WIDTH."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+    return [line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in lines]
 
 
 def reasons(skipped: Iterable[Skipped]) -> List[str]:

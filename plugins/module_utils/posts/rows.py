@@ -12,18 +12,22 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from sys import intern
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple, cast
+from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Sequence, Tuple, cast
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.classify import breaks
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.classify import SETTLE_SECONDS, breaks
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Row, Selection
 
 PAGE = 500
+PAGE_OF_IDS = 1000
+# So many posts beyond the horizon are counted.
+MOST_LATER = 10000
 
 _COLUMNS = """
 SELECT p.id, p.state::text, p."publishDate", p."updatedAt", p."organizationId", p."integrationId", i.name,
        i."providerIdentifier", i.disabled, i."refreshNeeded", i."inBetweenSteps", i."deletedAt" IS NOT NULL,
        p."releaseId" IS NOT NULL OR p."releaseURL" IS NOT NULL, p.error IS NOT DISTINCT FROM 'Already posted',
-       p."deletedAt" IS NOT NULL, p."parentPostId" IS NULL, p."intervalInDays" IS NOT NULL, p."group"
+       p."deletedAt" IS NOT NULL, p."parentPostId" IS NULL, p."intervalInDays" IS NOT NULL,
+       p."releaseId" IS NOT DISTINCT FROM 'missing'
 FROM "Post" p JOIN "Integration" i ON i.id = p."integrationId"
 """
 # "deletedAt" of an organization came after v2.23.0: through jsonb the statement fits both.
@@ -41,14 +45,38 @@ OVERDUE = (
     + _SELECTED
     + """ORDER BY p."publishDate", p.id"""
 )
-LIVE = _COLUMNS + """WHERE p.state = 'ERROR' AND p."releaseId" IS NOT NULL AND p."releaseId" <> 'missing'""" + _SELECTED
+# Ids alone, since nearly all of them have their workflow. The backend writes a row first and starts its workflow then.
+_IDS_AHEAD = """
+SELECT p.id FROM "Post" p JOIN "Integration" i ON i.id = p."integrationId"
+WHERE p.state = 'QUEUE' AND p."publishDate" >= %(first)s AND p."publishDate" < %(until)s AND p."updatedAt" < %(settled)s
+  AND p."intervalInDays" IS NULL
+"""
+AHEAD = _IDS_AHEAD + _SELECTED
+AHEAD_AMONG = AHEAD + "AND p.id = ANY(%(ids)s)"
+# Bounded, so that a million of them cost no more than these.
+_COUNT_LATER = """
+SELECT count(*) FROM (SELECT 1 FROM "Post" p JOIN "Integration" i ON i.id = p."integrationId"
+WHERE p.state = 'QUEUE' AND p."publishDate" >= %(until)s AND p."intervalInDays" IS NULL
+"""
+_COUNT_RECURRING = """
+SELECT count(*) FROM (SELECT 1 FROM "Post" p JOIN "Integration" i ON i.id = p."integrationId"
+WHERE p."intervalInDays" IS NOT NULL AND p.state IN ('QUEUE', 'PUBLISHED')
+"""
+_MOST = "LIMIT %(most)s) AS later"
+LATER = _COUNT_LATER + _SELECTED + _MOST
+RECURRING = _COUNT_RECURRING + _SELECTED + _MOST
+_LIVE_ERROR = """p.state = 'ERROR' AND coalesce(p."releaseId", '') <> 'missing'
+AND (p."releaseId" IS NOT NULL OR p."releaseURL" IS NOT NULL)"""
+LIVE = _COLUMNS + """WHERE """ + _LIVE_ERROR + _SELECTED
 BY_ID = _COLUMNS + """WHERE p.id = ANY(%(ids)s)"""
 _NOW = "SELECT date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'utc')"
-_QUEUED_BEFORE = """
+_COUNT_BEFORE = """
 SELECT count(*) FROM "Post" p JOIN "Integration" i ON i.id = p."integrationId"
-WHERE p.state = 'QUEUE' AND p."publishDate" < %(bound)s AND p."intervalInDays" IS NULL
-"""
-_BEFORE = _QUEUED_BEFORE + _SELECTED
+WHERE p."publishDate" < %(bound)s AND p."intervalInDays" IS NULL AND (p.state = 'QUEUE' OR """
+_BEFORE = _COUNT_BEFORE + _LIVE_ERROR + ")" + _SELECTED
+_KNOWN_POSTS = """SELECT id FROM "Post" WHERE id = ANY(%(ids)s)"""
+_KNOWN_CHANNELS = """SELECT id FROM "Integration" WHERE id = ANY(%(ids)s)"""
+_KNOWN_ORGANIZATIONS = """SELECT id FROM "Organization" WHERE id = ANY(%(ids)s)"""
 _TAKEN = """
 SELECT p."integrationId", p."publishDate" FROM "Post" p
 WHERE p.state = 'QUEUE' AND p."deletedAt" IS NULL AND p."parentPostId" IS NULL
@@ -72,6 +100,80 @@ def overdue(connection: Any, selection: Selection, now: datetime) -> Iterator[Li
         return
     due = now - timedelta(seconds=selection.overdue_seconds)
     yield from _pages(connection, OVERDUE, {**_bounds(selection), "due": due})
+
+
+def ahead(connection: Any, selection: Selection, now: datetime) -> Iterator[List[str]]:
+    """Ids of queued roots of the future, up to the horizon, in pages. None with ids given: those are looked at as they are."""
+    values = _ahead(selection, now)
+    if selection.posts or values["until"] <= values["first"]:
+        return
+    with connection.cursor("selfhost_postiz_ahead") as cursor:
+        cursor.itersize = PAGE_OF_IDS
+        cursor.execute(AHEAD, values)
+        while True:
+            page = cursor.fetchmany(PAGE_OF_IDS)
+            if not page:
+                return
+            yield [identifier for (identifier,) in page]
+
+
+def ahead_among(connection: Any, selection: Selection, now: datetime, ids: Sequence[str]) -> FrozenSet[str]:
+    """Those of these posts that `ahead` hands out as well."""
+    if selection.posts or not ids:
+        return frozenset()
+    with connection.cursor() as cursor:
+        cursor.execute(AHEAD_AMONG, {**_ahead(selection, now), "ids": list(ids)})
+        return frozenset(identifier for (identifier,) in cursor.fetchall())
+
+
+def _ahead(selection: Selection, now: datetime) -> Dict[str, Any]:
+    first, until = _future(selection, now)
+    settled = now - timedelta(seconds=SETTLE_SECONDS)
+    return {**_bounds(selection), "first": first, "until": until, "settled": settled}
+
+
+def recurring(connection: Any, selection: Selection) -> int:
+    """How many recurring posts there are, up to MOST_LATER. Between two repeats their rows are published, whatever became of
+    the workflow that waits for the next."""
+    if selection.posts:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(RECURRING, {**_bounds(selection), "oldest": None, "most": MOST_LATER})
+        (count,) = cursor.fetchone()
+    return int(count)
+
+
+def later(connection: Any, selection: Selection, now: datetime) -> int:
+    """How many posts the horizon leaves out, up to MOST_LATER."""
+    if selection.posts:
+        return 0
+    with connection.cursor() as cursor:
+        first, until = _future(selection, now)
+        cursor.execute(LATER, {**_bounds(selection), "until": max(first, until), "most": MOST_LATER})
+        (count,) = cursor.fetchone()
+    return int(count)
+
+
+def _future(selection: Selection, now: datetime) -> Tuple[datetime, datetime]:
+    """From where the overdue ones end, or from now on; up to the horizon."""
+    first = now + timedelta(seconds=max(0.0, -selection.overdue_seconds))
+    return first, now + timedelta(seconds=selection.horizon_seconds)
+
+
+def unknown(connection: Any, selection: Selection) -> Tuple[str, ...]:
+    """What is selected by id and does not exist, as `posts: id`."""
+    found: List[str] = []
+    for name, wanted, statement in (
+        ("posts", selection.posts, _KNOWN_POSTS),
+        ("channels", selection.channels, _KNOWN_CHANNELS),
+        ("organizations", selection.organizations, _KNOWN_ORGANIZATIONS),
+    ):
+        if wanted:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, {"ids": list(wanted)})
+                known = {identifier for (identifier,) in cursor.fetchall()}
+            found += [f"{name}: {identifier}" for identifier in dict.fromkeys(wanted) if identifier not in known]
+    return tuple(found)
 
 
 def older(connection: Any, selection: Selection) -> int:
@@ -148,7 +250,7 @@ def _row(record: Tuple[Any, ...]) -> Row:
         deleted,
         root,
         recurring,
-        group,
+        handed_over,
     ) = record
     return Row(
         id=identifier,
@@ -166,7 +268,7 @@ def _row(record: Tuple[Any, ...]) -> Row:
         deleted=deleted,
         root=root,
         recurring=recurring,
-        group=group,
+        handed_over=handed_over,
     )
 
 

@@ -16,16 +16,18 @@ import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import IO, AbstractSet, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, StackError
+from ansible_collections.selfhost.postiz.plugins.module_utils.durable import sync_folder
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.undo_folder import (
+    UndoFailed,
+    opened,
+    why_untrusted,
+)
 
 FORMAT = 1
 DRAFT, PENDING, UNDO, UNDOING, UNDONE = ".draft", ".pending.jsonl", ".undo.jsonl", ".undoing.jsonl", ".undone.jsonl"
-
-
-class UndoFailed(StackError):
-    """The undo file cannot be written or read."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class Record:
     decision: Decision
     rows: Tuple[str, ...]
 
+    @property
+    def thread(self) -> Tuple[str, ...]:
+        """Ids of the rows that follow the post's own."""
+        return tuple(str(json.loads(text)["id"]) for text in self.rows[1:])
+
 
 class Draft:
     """The file while its rows are being read."""
@@ -93,13 +100,14 @@ def drafting(folder: str, header: Header) -> Iterator[Draft]:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogatepass") as stream:
+                _check_kept(folder, os.fstat(descriptor))
                 whole = {"format": FORMAT, "project": header.project, "stamp": header.stamp.isoformat()}
                 stream.write(json.dumps(whole) + "\n")
                 yield Draft(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(draft, final)
-            _sync(folder)
+            sync_folder(folder)
         except BaseException:
             with suppress(OSError):
                 os.unlink(draft)
@@ -111,14 +119,38 @@ def drafting(folder: str, header: Header) -> Iterator[Draft]:
         ) from problem
 
 
-def pending(folder: str, project: str, suffix: str = PENDING) -> Tuple[str, ...]:
-    """Files of this project's runs that did not come to their end, oldest first. Raises BadInput for a damaged one."""
+def _check_kept(folder: str, found: os.stat_result) -> None:
+    """A file system without owners and modes would give a file that no later run may use. Raises UndoFailed."""
+    reason = why_untrusted(found)
+    if reason:
+        raise UndoFailed(
+            f"The undo file could not be written to {folder}: {reason}; nothing was changed.",
+            "give an undo_directory on a file system that keeps owners and modes.",
+        )
+
+
+def files(folder: str, suffix: str) -> Tuple[str, ...]:
+    """Those that are called so, oldest first."""
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(suffix))
+        return tuple(os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(suffix))
     except OSError:
         return ()
-    paths = (os.path.join(folder, name) for name in names)
-    return tuple(path for path in paths if header(path).project == project)
+
+
+def project_of(path: str) -> str:
+    """Empty for a file that no longer tells."""
+    try:
+        return header(path).project
+    except BadInput:
+        return ""
+
+
+def pending(
+    folder: str, project: str, suffix: str = PENDING, without: AbstractSet[str] = frozenset()
+) -> Tuple[str, ...]:
+    """Files of this project's runs that did not come to their end, oldest first. Raises BadInput for a damaged one that is
+    not among `without`."""
+    return tuple(path for path in files(folder, suffix) if path not in without and header(path).project == project)
 
 
 def sweep(folder: str, project: str) -> None:
@@ -134,11 +166,20 @@ def sweep(folder: str, project: str) -> None:
 
 def keep_away(path: str, posts: Iterable[str]) -> None:
     """Note posts that turned out to have begun publishing: undoing must not start them either. Raises UndoFailed."""
-    with _told(path):
+    _append(path, {"kept_away": list(posts)})
+
+
+def drop(path: str, posts: Iterable[str]) -> None:
+    """Note posts that are left alone after all. Raises UndoFailed."""
+    _append(path, {"dropped": list(posts)})
+
+
+def _append(path: str, line: Dict[str, Any]) -> None:
+    with told(path):
         length = os.path.getsize(path)
         try:
             with open(path, "a", encoding="utf-8") as stream:
-                stream.write(json.dumps({"kept_away": list(posts)}) + "\n")
+                stream.write(json.dumps(line) + "\n")
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError:
@@ -153,31 +194,42 @@ def newest(folder: str, header: Header) -> str:
 
 
 def current(path: str) -> str:
-    """The name that the file of a run has now: a run that was undone has moved it on."""
-    if os.path.exists(path) or not path.endswith(UNDO):
+    """The name that the file of a run has now: a run that was finished or undone has moved it on."""
+    ends = (UNDO, PENDING, UNDOING, UNDONE)
+    base = next((path[: -len(end)] for end in ends if path.endswith(end)), "")
+    if os.path.exists(path) or not base:
         return path
-    names = (path[: -len(UNDO)] + suffix for suffix in (UNDOING, UNDONE))
-    return next((name for name in names if os.path.exists(name)), path)
+    return next((base + end for end in ends if os.path.exists(base + end)), path)
+
+
+def later(path: str, suffix: str) -> str:
+    """The name that a file will have."""
+    return _base(path) + suffix
+
+
+def _base(path: str) -> str:
+    return next(path[: -len(end)] for end in (PENDING, UNDOING, UNDO) if path.endswith(end))
 
 
 def finish(path: str, suffix: str) -> str:
     """Give the file its next name. Raises UndoFailed."""
-    base = next(path[: -len(end)] for end in (PENDING, UNDOING, UNDO) if path.endswith(end))
-    with _told(path):
-        os.replace(path, base + suffix)
-        _sync(os.path.dirname(path))
-    return base + suffix
+    name = later(path, suffix)
+    with told(path):
+        os.replace(path, name)
+        sync_folder(os.path.dirname(path))
+    return name
 
 
 def discard(path: str) -> None:
     """Of a run that changed no row. Raises UndoFailed."""
-    with _told(path):
+    with told(path):
         os.unlink(path)
-        _sync(os.path.dirname(path))
+        sync_folder(os.path.dirname(path))
 
 
 @contextmanager
-def _told(path: str) -> Iterator[None]:
+def told(path: str) -> Iterator[None]:
+    """Raises UndoFailed for what the disk refuses."""
     try:
         yield
     except OSError as problem:
@@ -190,7 +242,7 @@ def _told(path: str) -> Iterator[None]:
 def header(path: str) -> Header:
     """Raises BadInput for a file that is none of ours."""
     try:
-        with open(path, encoding="utf-8", errors="surrogatepass") as stream:
+        with opened(path) as stream:
             first = json.loads(stream.readline())
         if first["format"] != FORMAT:
             raise ValueError("another format")
@@ -213,9 +265,7 @@ def records(path: str) -> Iterator[Record]:
             if "decision" in line:
                 if decision is not None and decision.post not in dropped:
                     yield Record(decision, tuple(rows))
-                values = line["decision"]
-                known = {"before": datetime.fromisoformat(values["before"])}
-                decision = Decision(**{**values, **known, "kept_away": values["kept_away"] or values["post"] in kept})
+                decision = decided(line, kept)
                 rows = []
             elif "row" in line:
                 rows.append(line["row"])
@@ -223,23 +273,23 @@ def records(path: str) -> Iterator[Record]:
             yield Record(decision, tuple(rows))
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise BadInput(
-            f"The undo file {path} is damaged ({type(problem).__name__}).", "look at it by hand."
+            f"The undo file {path} is damaged ({type(problem).__name__}).",
+            "its lines 'row' that can be read are complete rows as they were: bring these back by hand.",
         ) from problem
 
 
+def decided(line: Mapping[str, Any], kept: AbstractSet[str]) -> Decision:
+    """Out of a line of the file. Raises ValueError, KeyError or TypeError."""
+    values = line["decision"]
+    known = {"before": datetime.fromisoformat(values["before"])}
+    return Decision(**{**values, **known, "kept_away": values["kept_away"] or values["post"] in kept})
+
+
 def _lines(path: str) -> Iterator[Dict[str, Any]]:
-    with open(path, encoding="utf-8", errors="surrogatepass") as stream:
+    with opened(path) as stream:
         next(stream, "")
         for text in stream:
             line = json.loads(text)
             if not isinstance(line, dict):
                 raise ValueError("no object")
             yield line
-
-
-def _sync(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

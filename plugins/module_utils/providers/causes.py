@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Dict, FrozenSet, Iterable, List, Mapping, Set, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Severity
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.advice import ADVICE, CHECKPOINT
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.cascade import Cascade
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.judge import (
-    EXAMPLES,
     Key,
     Tally,
     component_of,
@@ -81,7 +81,7 @@ def _cascade(cascade: Cascade, group: List[Tally], recovered: FrozenSet[str]) ->
     )
     if channels & recovered:
         evidence += f" Of these channels, {len(channels & recovered)} published again since."
-    return _cause(CHECKPOINT, False, META, group, evidence)
+    return replace(_cause(CHECKPOINT, False, META, group, evidence), over=channels <= recovered)
 
 
 def _latest(group: List[Tally]) -> Tally:
@@ -90,7 +90,7 @@ def _latest(group: List[Tally]) -> Tally:
 
 def _cause(code: str, predicted: bool, component: str, group: List[Tally], evidence: str) -> Cause:
     group = sorted(group, key=lambda tally: -tally.count)
-    examples = [identifier for tally in group for identifier in tally.examples][:EXAMPLES]
+    posts = [identifier for tally in group for identifier in tally.posts]
     return Cause(
         code,
         predicted,
@@ -98,7 +98,7 @@ def _cause(code: str, predicted: bool, component: str, group: List[Tally], evide
         worst(tally.rule.retry for tally in group),
         evidence,
         _shares(group),
-        tuple(examples),
+        tuple(posts),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers import advice
-from ansible_collections.selfhost.postiz.plugins.module_utils.providers.judge import Best, Key, Tally, rank
+from ansible_collections.selfhost.postiz.plugins.module_utils.providers.judge import MOST_IDS, Best, Key, Tally, rank
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.model import (
     Channel,
     Expectations,
@@ -179,5 +179,5 @@ class Forecast:
         key = (code, channel.identifier)
         if key not in self.tallies:
             self.tallies[key] = Tally(Rule(f"will-{code}", code, Retry.AFTER_REPAIR), channel, post.due)
-        self.tallies[key].add(post.identifier, post.due, f"{why}.")
+        self.tallies[key].add(post.identifier, post.due, f"{why}.", self.count < MOST_IDS)
         self.listed.add(-rank(post.due), (post, code))

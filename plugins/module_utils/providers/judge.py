@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
 from datetime import datetime
 from typing import Dict, Generic, Iterable, Iterator, List, Mapping, Tuple, TypeVar
 
@@ -22,7 +23,10 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.providers.model im
     Rule,
 )
 
-EXAMPLES = 3
+# Of each kind, failed and foreseen, so many ids are kept.
+MOST_IDS = 20000
+# It asks what became of a post that the network has accepted: that it fails says nothing about whether it is live.
+_AFTER_SENDING = ("checkPostStatus",)
 LONGEST_QUOTE = 160
 _ALREADY = "already posted"
 
@@ -47,6 +51,8 @@ def matches(rule: Rule, error: ErrorText, family: str) -> bool:
 
 def diagnose(post: FailedPost, channel: Channel) -> Diagnosis:
     """The first rule that knows it. A row that is live is live whatever its error says."""
+    if post.handed_over:
+        return Diagnosis(rules.HANDED_OVER, "its release id is 'missing': it may wait in the account's inbox.")
     if post.live:
         return Diagnosis(rules.LIVE, "the row has a release id or URL.")
     error = parse(post.error)
@@ -67,6 +73,8 @@ def diagnose(post: FailedPost, channel: Channel) -> Diagnosis:
 
 def _known(error: ErrorText, channel: Channel, suffix: str) -> Diagnosis:
     rule = next((item for item in rules.RULES if matches(item, error, channel.family)), rules.UNKNOWN)
+    if error.activity in _AFTER_SENDING and (rule.retry is Retry.LATER or rule.code == advice.REFUSED):
+        rule = replace(rule, name=f"{rule.name}-after-sending", retry=Retry.LOOK_FIRST)
     said = []
     if error.message:
         said.append(f"Postiz says {error.message!r}")
@@ -83,7 +91,7 @@ def _known(error: ErrorText, channel: Channel, suffix: str) -> Diagnosis:
 
 
 class Tally:
-    """Posts that one rule took on one channel; `evidence` is that of the last one."""
+    """Posts that one rule took on one channel; `evidence` is that of the last one, `posts` their ids."""
 
     def __init__(self, rule: Rule, channel: Channel, when: datetime) -> None:
         self.rule = rule
@@ -92,16 +100,16 @@ class Tally:
         self.first = when
         self.last = when
         self.evidence = ""
-        self.examples: List[str] = []
+        self.posts: List[str] = []
 
-    def add(self, identifier: str, when: datetime, evidence: str) -> None:
-        """One more."""
+    def add(self, identifier: str, when: datetime, evidence: str, named: bool = True) -> None:
+        """One more; its id is kept if it is `named`."""
         if when >= self.last or not self.evidence:
             self.evidence = evidence
         self.count += 1
         self.first, self.last = min(self.first, when), max(self.last, when)
-        if len(self.examples) < EXAMPLES:
-            self.examples.append(identifier)
+        if named:
+            self.posts.append(identifier)
 
 
 class Best(Generic[Item]):
@@ -141,7 +149,7 @@ class Failures:
             key = (found.rule.name, channel.identifier)
             if key not in self.tallies:
                 self.tallies[key] = Tally(found.rule, channel, post.failed)
-            self.tallies[key].add(post.identifier, post.failed, found.evidence)
+            self.tallies[key].add(post.identifier, post.failed, found.evidence, self.count < MOST_IDS)
             self.listed.add(rank(post.failed), (post, key))
             self.count += 1
 

@@ -58,7 +58,11 @@ class Channel:
 
 @dataclass(frozen=True)
 class FailedPost:
-    """A row in state ERROR; times are UTC without a zone. `earlier` is an older message than `error`, if one is needed."""
+    """A row in state ERROR; times are UTC without a zone. `earlier` is an older message than `error`, if one is needed.
+
+    `handed_over`: its release id is 'missing', which Postiz writes where the network took the post and does not show it by
+    itself, as in TikTok's inbox.
+    """
 
     identifier: str
     due: datetime
@@ -67,6 +71,7 @@ class FailedPost:
     live: bool
     error: str
     earlier: str = ""
+    handed_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,7 +188,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Cause:
-    """One thing to repair, and the posts that it took or will take."""
+    """One thing to repair, and the posts that it took or will take. `over` if all its channels have published since."""
 
     code: str
     predicted: bool
@@ -191,7 +196,8 @@ class Cause:
     retry: Retry
     evidence: str
     shares: Tuple[Share, ...]
-    examples: Tuple[str, ...]
+    posts: Tuple[str, ...]
+    over: bool = False
 
     @property
     def count(self) -> int:

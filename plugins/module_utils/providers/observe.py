@@ -39,7 +39,7 @@ FROM "Integration"
 # No ORDER BY: with one, the planner walks the whole index of times.
 _FAILED = """
 SELECT p.id, p."publishDate", p."updatedAt", p."integrationId",
-       coalesce(p."releaseId", '') <> '' OR coalesce(p."releaseURL", '') <> '',
+       coalesce(p."releaseId", '') <> '' OR coalesce(p."releaseURL", '') <> '', p."releaseId" IS NOT DISTINCT FROM 'missing',
        left(coalesce(p.error, ''), %(longest)s)
 FROM "Post" p
 WHERE p.state = 'ERROR' AND p."deletedAt" IS NULL AND p."updatedAt" >= %(since)s
@@ -141,8 +141,10 @@ def channels(cursor: Any) -> Dict[str, Channel]:
 def failed(cursor: Any, within: Bounds, selected: Selection) -> Iterator[FailedPost]:
     """Posts in ERROR. For those whose row lost its own error text, the newest other one of "Errors" is looked up."""
     waiting: List[FailedPost] = []
-    for identifier, due, changed, channel, live, error in _streamed(cursor, "failed", _FAILED, within, selected):
-        post = FailedPost(identifier, due, changed, channel, live, error)
+    for identifier, due, changed, channel, live, handed, error in _streamed(
+        cursor, "failed", _FAILED, within, selected
+    ):
+        post = FailedPost(identifier, due, changed, channel, live, error, handed_over=handed)
         if live or error.strip() not in ("", "Already posted"):
             yield post
             continue

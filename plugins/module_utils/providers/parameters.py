@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts import parameters as posts
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import Overrides
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.options import (
+    DATABASE_SPEC,
+    overrides,
+    seconds,
+    statement_seconds,
+)
 
 WEEK_SECONDS = 7 * 24 * 3600.0
 # Dates of PostgreSQL and Python end somewhere.
@@ -21,8 +26,6 @@ MOST_LISTED = 100000
 
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 _PREFIX = re.compile(r"https://[^\s/]+/\S*", re.IGNORECASE)
-
-_DATABASE = ("database_host", "database_port", "database_tls_mode", "database_tls_ca_path")
 
 ARGUMENT_SPEC: Dict[str, Any] = {
     "project": {"type": "str", "required": True},
@@ -36,7 +39,7 @@ ARGUMENT_SPEC: Dict[str, Any] = {
     "unaudited_channels": {"type": "list", "elements": "str", "default": []},
     "verified_domains": {"type": "list", "elements": "str"},
     "limit": {"type": "int", "default": 100},
-    **{name: posts.COMMON_SPEC[name] for name in (*_DATABASE, "statement_timeout")},
+    **DATABASE_SPEC,
 }
 
 
@@ -61,33 +64,23 @@ class Request:
 
 def parse(params: Mapping[str, Any]) -> Request:
     """Raises BadInput with the parameter's name. With post ids, the bounds of time are lifted."""
-    for name, least in (("since", 0.0), ("horizon", 0.0), ("statement_timeout", 0.001)):
-        if not least <= params[name] <= LONGEST_SECONDS:
-            raise BadInput(
-                f"{name} is {params[name]:g}, which is no usable number of seconds.",
-                f"give {name} from {least:g} to {LONGEST_SECONDS:g}.",
-            )
+    since, horizon = (seconds(params, name, 0.0, LONGEST_SECONDS) for name in ("since", "horizon"))
     if not 0 <= params["limit"] <= MOST_LISTED:
         raise BadInput(f"limit is {params['limit']}.", f"give limit from 0 to {MOST_LISTED}.")
     wanted = _names(params, "posts")
     return Request(
         project=params["project"],
         service=params["service"],
-        since_seconds=LONGEST_SECONDS if wanted else params["since"],
-        horizon_seconds=LONGEST_SECONDS if wanted else params["horizon"],
-        database=Overrides(
-            params["database_host"] or "",
-            params["database_port"] or 0,
-            params["database_tls_mode"] or "",
-            params["database_tls_ca_path"] or "",
-        ),
+        since_seconds=LONGEST_SECONDS if wanted else since,
+        horizon_seconds=LONGEST_SECONDS if wanted else horizon,
+        database=overrides(params),
         organizations=_names(params, "organizations"),
         channels=_names(params, "channels"),
         providers=_names(params, "providers"),
         posts=wanted,
         unaudited=tuple(params["unaudited_channels"]),
         verified_domains=_domains(params["verified_domains"]),
-        statement_seconds=params["statement_timeout"],
+        statement_seconds=statement_seconds(params),
         listed=params["limit"],
     )
 

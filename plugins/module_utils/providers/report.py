@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Dict, List, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.report import table
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.advice import ADVICE, steps_for
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.look import Seen
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.model import Cause, ListedPost
@@ -18,6 +19,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.providers.scrub im
 
 LONGEST_NAME = 60
 CHANNELS_TOLD = 5
+POSTS_TOLD = 3
 
 
 def iso(moment: datetime) -> str:
@@ -57,7 +59,7 @@ def _finding(cause: Cause) -> Dict[str, Any]:
         "last": iso(cause.last),
         "retry": cause.retry.value,
         "channels": sorted({share.channel.identifier for share in cause.shares}),
-        "posts": list(cause.examples),
+        "posts": list(cause.posts),
         "steps": list(steps_for(cause.code, cause.retry, cause.predicted)),
     }
 
@@ -120,21 +122,18 @@ def _outside(seen: Seen) -> List[str]:
 
 
 def _table(seen: Seen) -> List[str]:
-    rows = [["CODE", "WHERE", "POSTS", "CHANNELS", "FIRST", "LAST", "AGAIN"]]
+    rows = [["CODE", "POSTS", "CHANNELS", "RETRY", "WHERE"]]
     for cause in seen.causes:
         rows.append(
             [
                 f"{'will: ' if cause.predicted else ''}{cause.code}",
-                cause.component,
                 str(cause.count),
                 str(len({share.channel.identifier for share in cause.shares})),
-                iso(cause.first),
-                iso(cause.last),
                 "hold" if cause.predicted else cause.retry.value,
+                cause.component,
             ]
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return table(rows)
 
 
 def _told(cause: Cause, told: Dict[Tuple[str, ...], str]) -> List[str]:
@@ -144,8 +143,9 @@ def _told(cause: Cause, told: Dict[Tuple[str, ...], str]) -> List[str]:
     kind = "will fail: " if cause.predicted else ""
     return [
         f"[{cause.code}] {cause.component}: {kind}{cause.evidence}",
-        f"  Channels: {', '.join(names[:CHANNELS_TOLD])}{more}. Posts: {', '.join(cause.examples)}"
-        f"{' …' if cause.count > len(cause.examples) else ''}",
+        f"  {'Due' if cause.predicted else 'Failed'} from {iso(cause.first)} to {iso(cause.last)}. "
+        f"Channels: {', '.join(names[:CHANNELS_TOLD])}{more}. Posts: {', '.join(cause.posts[:POSTS_TOLD])}"
+        f"{' … (all ids: findings[].posts of the result)' if cause.count > POSTS_TOLD else ''}",
         f"  Remedy: {ADVICE[cause.code].remedy}",
         *_steps(cause, told),
     ]

@@ -20,6 +20,7 @@ REPAIR, LATER, LOOK, NEVER = Retry.AFTER_REPAIR, Retry.LATER, Retry.LOOK_FIRST, 
 
 # Not looked for in texts: the row itself says so.
 LIVE = Rule("live", advice.LIVE, NEVER)
+HANDED_OVER = Rule("handed-over", advice.OUTCOME_UNKNOWN, LOOK)
 OVERWRITTEN = Rule("overwritten", advice.OUTCOME_UNKNOWN, LOOK)
 EMPTY = Rule("empty", advice.UNKNOWN, LOOK)
 UNKNOWN = Rule("unknown", advice.UNKNOWN, LOOK)
@@ -130,7 +131,7 @@ TIKTOK_RULES: Tuple[Rule, ...] = (
     Rule(
         "tiktok-internal",
         "provider-transient",
-        LATER,
+        LOOK,
         TIKTOK,
         codes=frozenset({"internal", "internal_error"}),
         words=("a problem with tiktok servers",),

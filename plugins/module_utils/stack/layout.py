@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import asdict, dataclass, field
 from typing import Callable, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import quote
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import mount_source
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import ImageConfig
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import envfile, transaction
@@ -31,6 +33,8 @@ COMPOSE_FILE = "compose.yaml"
 MANAGED = "Managed by selfhost.postiz"
 ENTRYPOINT_MARK = "@IMAGE_ENTRYPOINT@"
 COMMAND_MARK = "@IMAGE_COMMAND@"
+# A line with the path of a frontend bundle on the host, and with the place of its mount.
+_FRONTEND_MARK = re.compile(r'^( *)@FRONTEND_BUNDLE (".*?") (".*?")@\n', re.MULTILINE)
 
 # Prefix of the user's variables in .env: Compose prefers the caller's environment, where OPENAI_API_KEY may be set.
 ENVIRONMENT_PREFIX = "STACK_ENV_"
@@ -63,11 +67,44 @@ def wanted_files(
     )
 
 
+def frontend_bundle(template: str) -> str:
+    """Path of the frontend bundle that shall be mounted if it is there; empty if none shall."""
+    found = _FRONTEND_MARK.search(template)
+    return str(json.loads(found[2])) if found else ""
+
+
+def _mount(mark: re.Match[str], image: Optional[ImageConfig]) -> str:
+    """A stack can be made before there is a bundle: it then serves the image's own frontend.
+
+    The mount is the image's own, also where its release is still to come: without one, the engine refuses to start Postiz.
+    """
+    current, path = json.loads(mark[2]), json.loads(mark[3])
+    if not os.path.exists(current):
+        return ""
+    mounted = mount_source(current, image.identifier if image is not None else "")
+    source, target = (json.dumps(text.replace("$", "$$")) for text in (mounted, path))
+    lines = ("- type: bind", f"  source: {source}", f"  target: {target}", "  bind:", "    create_host_path: false")
+    return "".join(f"{mark[1]}{line}\n" for line in lines)
+
+
 def compose_text(template: str, image: Optional[ImageConfig]) -> str:
-    """The compose file, with the image's own entrypoint and command in the places of the marks."""
+    """The compose file, with the image's own entrypoint and command, and the frontend's mount, in the places of the marks."""
+    template = _FRONTEND_MARK.sub(lambda mark: _mount(mark, image), template)
     if image is None:
         return template
     return template.replace(ENTRYPOINT_MARK, _words(image.entrypoint)).replace(COMMAND_MARK, _words(image.command))
+
+
+def comparable(written: str, template: str) -> Tuple[str, str]:
+    """A compose file as it lies there, and what shall take its place, of an image that need not be on the host yet.
+
+    Which image's link of a frontend is mounted follows from the image, so both say the same there.
+    """
+    plain = compose_text(template, None).replace(ENTRYPOINT_MARK, "''").replace(COMMAND_MARK, "''")
+    current = frontend_bundle(template)
+    links = re.escape(os.path.dirname(json.dumps(current.replace("$", "$$")))) + r'/images/[0-9a-f]+"'
+    named = json.dumps(current.replace("$", "$$"))
+    return (re.sub(links, lambda _found: named, written) if current else written), plain
 
 
 def _words(words: Tuple[str, ...]) -> str:

@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Dict, Iterator, Optional, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Release
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import release_at
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import journal
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import host
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.layout import frontend_bundle
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters, WantedPort
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import EngineState, HostSnapshot
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secret_sources import (
@@ -47,7 +52,17 @@ def observe(wanted: PreflightParameters) -> HostSnapshot:
         env_file_problem=kept.problem,
         recorded_project=kept.project,
         secrets=secrets,
+        upgrade=journal.transaction(journal.entries(wanted.stack.directory)),
+        frontend=_frontend(wanted.compose or "") if wanted.judge_frontend else None,
     )
+
+
+def _frontend(compose: str) -> Optional[Release]:
+    """The frontend bundle that would be mounted."""
+    path = frontend_bundle(compose)
+    if not path or not os.path.exists(path):
+        return None
+    return release_at(path)
 
 
 def _engine_state(engine: Engine, wanted: PreflightParameters) -> EngineState:

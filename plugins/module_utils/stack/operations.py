@@ -124,13 +124,18 @@ def _services_differ(wanted: PreflightParameters, seen: HostSnapshot) -> bool:
 
 
 def configure(wanted: layout.LayoutParameters, image: Optional[ImageConfig], check_mode: bool) -> Outcome:
-    """Lay out the stack's files. `image` is read from the engine when it is not given and the marks need it."""
+    """Lay out the stack's files. `image` is read from the engine when it is not given and the marks need it.
+
+    For a frontend's mount it is read in any case: since the preflight looked, its name may have been given to another image.
+    """
     stack = wanted.stack
     kept = read_kept(stack.directory)
     if kept.problem is not None:
         raise StackError(f"{stack.directory}/.env cannot be used: {kept.problem}.", "repair it or restore it.")
     evidence = from_files(stack, kept)
-    image_needed = image is None and layout.ENTRYPOINT_MARK in wanted.compose
+    image_needed = bool(layout.frontend_bundle(wanted.compose)) or (
+        image is None and layout.ENTRYPOINT_MARK in wanted.compose
+    )
     if image_needed or not all(item.settled for item in evidence):
         engine = _engine(check_mode)
         if engine is not None:

@@ -97,7 +97,7 @@ class WantedPort:
 
 @dataclass(frozen=True)
 class PreflightParameters:
-    """What the preflight judges besides the stack itself; sizes in bytes."""
+    """What the preflight judges besides the stack itself; sizes in bytes. `upgrading`: an upgrade asks."""
 
     stack: StackParameters
     url: str
@@ -110,3 +110,5 @@ class PreflightParameters:
     min_memory_bytes: int
     compose: Optional[str] = None
     boot_guard_files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    upgrading: bool = False
+    judge_frontend: bool = True

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import FrozenSet, Iterator, Mapping, Optional, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Release
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
     Container,
     EngineInfo,
@@ -17,6 +18,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, warning
+from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Owner, Transaction
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import rules
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.host import version_tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters, WantedPort
@@ -61,6 +63,8 @@ class HostSnapshot:
     env_file_problem: Optional[str]
     recorded_project: str
     secrets: Tuple[SecretEvidence, ...]
+    frontend: Optional[Release] = None
+    upgrade: Optional[Transaction] = None
 
 
 def judge(wanted: PreflightParameters, seen: HostSnapshot) -> Tuple[Finding, ...]:
@@ -86,10 +90,19 @@ def _host(wanted: PreflightParameters, seen: HostSnapshot) -> Iterator[Finding]:
         yield from engine(seen.engine.info)
         yield from memory(seen.engine.info.memory_bytes, wanted.min_memory_bytes)
         yield from images(seen.engine, wanted.pull)
+        yield from frontend(seen.frontend, seen.engine.postiz_image, wanted.stack.postiz_image)
     yield from disk(seen, wanted.min_free_bytes)
 
 
 def _stack(wanted: PreflightParameters, seen: HostSnapshot) -> Iterator[Finding]:
+    if seen.upgrade is not None and not wanted.upgrading:
+        yield error(
+            "upgrade-under-way",
+            wanted.stack.project,
+            f"An upgrade or rollback of {Owner.parse(seen.upgrade.owner)} is not finished; "
+            f"its last step was {seen.upgrade.started or 'none'}.",
+            "run the playbook upgrade (or rollback) again: it finishes what was interrupted, or undoes it.",
+        )
     yield from ports(wanted.ports, seen.port_obstacles)
     if seen.engine is not None:
         yield from other_directory(wanted, seen.engine.containers)
@@ -166,6 +179,19 @@ def images(state: EngineState, pull: str) -> Iterator[Finding]:
             f"The image cannot be had: {obstacle}.",
             "correct its name (stack_…_image), log in to its registry, repair the network, or load the image by hand.",
         )
+
+
+def frontend(bundle: Optional[Release], image: Optional[ImageConfig], name: str) -> Iterator[Finding]:
+    """The frontend of one release over the image of another one is blank pages."""
+    if bundle is None or image is None or bundle.manifest.image.identifier == image.identifier:
+        return
+    yield error(
+        "bundle-image-mismatch",
+        "frontend",
+        f"The bundle {bundle.name} is made for {bundle.manifest.image.name or 'no known image'}, and the stack would run {name}.",
+        "run the playbook selfhost.postiz.patch_frontend, which makes one for this image; or serve the image's own: "
+        "stack_frontend_bundle: ''.",
+    )
 
 
 def disk(seen: HostSnapshot, wanted: int) -> Iterator[Finding]:

@@ -19,7 +19,11 @@ from enum import Enum
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
+    ContainerGone,
+    ContainerNotRunning,
+    StackError,
+)
 
 # The shell's own time, and what `timeout` needs to end a client that hangs.
 _GRACE_SECONDS = 4
@@ -82,18 +86,26 @@ class NoAnswer(StackError):
     """The container of the client gave nothing back at all."""
 
 
+class ClientStopped(NoAnswer):
+    """The container of the client stands still, since a moment ago."""
+
+
+# In Temporal's own words, whatever keeps its state; also of an execution, and of its history. A proxy's "not found" is none.
+NO_WORKFLOW = re.compile(
+    r"workflow( execution\w*)?( history)? not found|operation Get\w*Execution encountered not found", re.IGNORECASE
+)
 _PATTERNS: Tuple[Tuple[Trouble, re.Pattern[str]], ...] = (
     (Trouble.NAMESPACE_NOT_FOUND, re.compile(r"namespace \S+ is not found", re.IGNORECASE)),
-    (Trouble.NOT_FOUND, re.compile(r"not found", re.IGNORECASE)),
     (Trouble.REFUSED, re.compile(r"Unauthenticated|PermissionDenied|x509:|tls: |certificate", re.IGNORECASE)),
     (
         Trouble.UNREACHABLE,
         re.compile(
-            r"failed reaching server|connection refused|no such host|no children to pick from|"
-            r"Unavailable|connection reset",
+            r"failed reaching server|connection refused|no such host|host not found|no children to pick from|"
+            r"Unavailable|connection reset|unexpected HTTP status code",
             re.IGNORECASE,
         ),
     ),
+    (Trouble.NOT_FOUND, NO_WORKFLOW),
     (Trouble.DEADLINE, re.compile(r"deadline exceeded|i/o timeout|timed out|program interrupted", re.IGNORECASE)),
 )
 _MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
@@ -121,7 +133,10 @@ class Cli:
         if self._connection.api_key_path:
             script = f"TEMPORAL_API_KEY=$(cat {shlex.quote(self._connection.api_key_path)}); export TEMPORAL_API_KEY\n{script}"
         seconds = len(commands) * (self._deadline + _GRACE_SECONDS) + _GRACE_SECONDS
-        answer = self._engine.execute(self._identifier, ["sh", "-c", script], seconds)
+        try:
+            answer = self._engine.execute(self._identifier, ["sh", "-c", script], seconds)
+        except (ContainerGone, ContainerNotRunning) as problem:
+            raise ClientStopped("The client's container stopped meanwhile.", "look at its state and log.") from problem
         outputs = answer.stdout.decode(errors="replace").split(marker)
         errors = answer.stderr.decode(errors="replace").split(marker)
         if answer.timed_out and len(outputs) <= 1:

@@ -11,7 +11,7 @@ process of its own in the client's container, which takes a fifth of a second.
 from __future__ import annotations
 
 import json
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import (
     Answer,
@@ -21,16 +21,17 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli impor
     list_at,
     text_at,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.trail import NOT_TOLD, Trail, parse_trail
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
     Start,
-    Trail,
     Workflow,
     Workflows,
     WorkflowsFailed,
+    askable,
     ended_query,
     parse_listed,
-    parse_trail,
     parse_workflow,
+    running_query,
 )
 
 _BATCH = 20
@@ -41,6 +42,8 @@ _RUNNING_POSTS = 'WorkflowId STARTS_WITH "post_" AND ExecutionStatus="Running"'
 
 class CliWorkflows(Workflows):
     """See `Workflows`."""
+
+    way = "cli"
 
     def __init__(self, cli: Cli) -> None:
         self._cli = cli
@@ -53,18 +56,31 @@ class CliWorkflows(Workflows):
         }
 
     def ended_runs(self, identifiers: Sequence[str]) -> Tuple[Workflow, ...]:
-        if not identifiers:
+        names = askable(identifiers)
+        if not names:
             return ()
-        answers = self._ask([["workflow", "list", "--limit", str(_LIST), "--query", ended_query(identifiers)]])
+        answers = self._ask([["workflow", "list", "--limit", str(_LIST), "--query", ended_query(names)]])
         items = _good(answers[0]).data
         return tuple(parse_listed(item) for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
+
+    def running_among(self, identifiers: Sequence[str]) -> FrozenSet[str]:
+        names = askable(identifiers)
+        if not names:
+            return frozenset()
+        (answer,) = self._ask([["workflow", "list", "--limit", str(_LIST), "--query", running_query(names)]])
+        items = _good(answer).data
+        listed = items if isinstance(items, list) else []
+        return frozenset(text_at(item, "execution", "workflowId") for item in listed)
 
     def trails(self, workflows: Sequence[Workflow]) -> Mapping[str, Trail]:
         answers = self._ask(
             [["workflow", "show", "--workflow-id", item.identifier, "--run-id", item.run] for item in workflows]
         )
         return {
-            item.identifier: parse_trail(reversed(list_at(_good(answer).data, "events")))
+            # Gone since it was described: what it did can no longer be told.
+            item.identifier: NOT_TOLD
+            if answer.trouble is Trouble.NOT_FOUND
+            else parse_trail(reversed(list_at(_good(answer).data, "events")))
             for item, answer in zip(workflows, answers)
         }
 

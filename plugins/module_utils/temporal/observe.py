@@ -13,11 +13,16 @@ from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tupl
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock, parse_time
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, ContainerGone
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
+    BadInput,
+    ContainerGone,
+    ContainerNotRunning,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.look import ProbeFailed, look
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import (
     Answer,
     Cli,
+    ClientStopped,
     Connection,
     NoAnswer,
     Trouble,
@@ -115,20 +120,24 @@ def connect_as(wanted: Wanted, environment: Mapping[str, str]) -> Connection:
     )
 
 
+def running_client(containers: Sequence[Container], names: Sequence[str] = CLI_SERVICES) -> Optional[str]:
+    """The first running container, by the order of `names`, that has Temporal's client."""
+    return next(
+        (item.identifier for name in names for item in containers if item.service == name and item.state == "running"),
+        None,
+    )
+
+
 def client_container(containers: Sequence[Container], wanted: Wanted) -> Optional[str]:
     """A running container that has the client. Raises BadInput for a service that does not exist."""
-    names = (wanted.cli_service,) if wanted.cli_service else CLI_SERVICES
-    for name in names:
-        for container in containers:
-            if container.service == name and container.state == "running":
-                return container.identifier
-    if wanted.cli_service and not any(item.service == wanted.cli_service for item in containers):
+    found = running_client(containers, (wanted.cli_service,) if wanted.cli_service else CLI_SERVICES)
+    if found is None and wanted.cli_service and not any(item.service == wanted.cli_service for item in containers):
         services = ", ".join(sorted({item.service for item in containers}))
         raise BadInput(
             f"The project {wanted.project!r} has no service {wanted.cli_service!r}. Its services: {services}.",
             "correct cli_service.",
         )
-    return None
+    return found
 
 
 def _ask(engine: Engine, client: Optional[str], connection: Connection, wanted: Wanted) -> Tuple[Answer, ...]:
@@ -150,6 +159,8 @@ def _ask(engine: Engine, client: Optional[str], connection: Connection, wanted: 
     try:
         # A frontend that does not serve would cost every other command its whole deadline.
         return _again(cli, commands, cli.ask(commands, first_decides=True))
+    except ClientStopped as problem:
+        return (Answer(None, Trouble.NO_CLIENT, problem.message.rstrip(".")),) * len(commands)
     except NoAnswer as problem:
         return (Answer(None, Trouble.DEADLINE, problem.message),) * len(commands)
 
@@ -178,7 +189,7 @@ def _sample(
 
 def _worker(engine: Engine, container: Container, detail: ContainerDetail) -> Worker:
     pids: Optional[FrozenSet[int]] = None
-    with suppress(ProbeFailed):
+    with suppress(ProbeFailed, ContainerGone, ContainerNotRunning):
         pids = frozenset(item.pid for item in look(engine, container.identifier, container.name, detail, ()).processes)
     return Worker(container.name, detail.hostname, parse_time(detail.started_at) or 0.0, pids)
 

@@ -12,22 +12,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from sys import intern
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import list_at, text_at
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.trail import Trail, whole_number
 
-# Activities that a provider's queue carries out: from the first of them on, the network may know of the post.
-PUBLISHING = frozenset({"postSocial", "postSocialPending", "checkPostStatus", "finalizePost", "postComment"})
-# Those that make a post visible.
-SENDING = frozenset({"postSocial", "finalizePost"})
 # An activity in any other state may be at work: CANCEL_REQUESTED and PAUSE_REQUESTED are states of started ones.
 WAITING = frozenset({"SCHEDULED", "PAUSED"})
 RUNNING = "RUNNING"
 _STATUS = "WORKFLOW_EXECUTION_STATUS_"
 _ACTIVITY = "PENDING_ACTIVITY_STATE_"
-_EVENT = "EVENT_TYPE_"
 
 
 class WorkflowsFailed(StackError):
@@ -70,22 +66,6 @@ class Workflow:
 
 
 @dataclass(frozen=True)
-class Trail:
-    """What the history of a run says. `publishing` and `sends` count scheduled activities, those still waiting included.
-
-    `wakes_at` is when its timer fires, in seconds since the epoch; None unless a timer is all it waits for.
-    """
-
-    publishing: int
-    sends: int
-    wakes_at: Optional[float]
-
-
-# Of a run whose history is gone: it may have begun to publish.
-NOT_TOLD = Trail(1, 0, None)
-
-
-@dataclass(frozen=True)
 class Start:
     """A post's workflow as Postiz starts it."""
 
@@ -109,9 +89,23 @@ class Start:
 
 
 def ended_query(identifiers: Sequence[str]) -> str:
-    """Visibility query of runs that somebody or a limit ended. Ids of Postiz hold no quotes; others are left out."""
-    names = ", ".join(f'"{name}"' for name in identifiers if '"' not in name)
-    return f'WorkflowId IN ({names}) AND ExecutionStatus IN ("Terminated", "TimedOut", "Canceled", "Failed")'
+    """Visibility query of runs that somebody or a limit ended."""
+    return f'{_named(identifiers)} AND ExecutionStatus IN ("Terminated", "TimedOut", "Canceled", "Failed")'
+
+
+def running_query(identifiers: Sequence[str]) -> str:
+    """Visibility query of those that run."""
+    return f'{_named(identifiers)} AND ExecutionStatus = "Running"'
+
+
+def _named(identifiers: Sequence[str]) -> str:
+    names = ", ".join(f'"{name}"' for name in identifiers)
+    return f"WorkflowId IN ({names})"
+
+
+def askable(identifiers: Sequence[str]) -> Sequence[str]:
+    """Those that a query can name: ids of Postiz hold no quotes."""
+    return [name for name in identifiers if '"' not in name]
 
 
 def parse_listed(item: Mapping[str, Any]) -> Workflow:
@@ -125,7 +119,9 @@ def workflow_id(post: str) -> str:
 
 
 class Workflows(ABC):
-    """How workflows are reached. All methods raise WorkflowsFailed."""
+    """How workflows are reached, and by which way. All methods raise WorkflowsFailed."""
+
+    way = ""
 
     @abstractmethod
     def describe(self, identifiers: Sequence[str]) -> Mapping[str, Optional[Workflow]]:
@@ -134,6 +130,10 @@ class Workflows(ABC):
     @abstractmethod
     def ended_runs(self, identifiers: Sequence[str]) -> Tuple[Workflow, ...]:
         """Runs of these that were ended before they came to their own end, as far as Temporal keeps them."""
+
+    @abstractmethod
+    def running_among(self, identifiers: Sequence[str]) -> FrozenSet[str]:
+        """Those of these that run, many in one question. It may lack one that was started within the last seconds."""
 
     @abstractmethod
     def trails(self, workflows: Sequence[Workflow]) -> Mapping[str, Trail]:
@@ -171,7 +171,7 @@ def parse_workflow(data: Any) -> Workflow:
         started_at=parse_time(text_at(execution, "startTime")) or 0.0,
         closed_at=parse_time(text_at(execution, "closeTime")),
         activities=tuple(_activity(item) for item in list_at(data, "pendingActivities")),
-        task_attempt=_number(attempt, 1) if pending else 0,
+        task_attempt=whole_number(attempt, 1) if pending else 0,
     )
 
 
@@ -179,36 +179,7 @@ def _activity(item: Mapping[str, Any]) -> PendingActivity:
     return PendingActivity(
         name=text_at(item, "activityType", "name"),
         state=text_at(item, "state").replace(_ACTIVITY, ""),
-        attempt=_number(text_at(item, "attempt"), 1),
+        attempt=whole_number(text_at(item, "attempt"), 1),
         worker=text_at(item, "lastWorkerIdentity"),
         started_at=parse_time(text_at(item, "lastStartedTime")) or 0.0,
     )
-
-
-def parse_trail(events: Iterable[Mapping[str, Any]]) -> Trail:
-    """Out of the events of one run, newest first."""
-    publishing = sends = 0
-    wakes_at: Optional[float] = None
-    asleep = True
-    for event in events:
-        kind = text_at(event, "eventType").replace(_EVENT, "")
-        if kind == "ACTIVITY_TASK_SCHEDULED":
-            asleep = False
-            name = text_at(event, "activityTaskScheduledEventAttributes", "activityType", "name")
-            publishing += name in PUBLISHING
-            sends += name in SENDING
-        elif kind in ("TIMER_FIRED", "TIMER_CANCELED"):
-            asleep = False
-        elif kind == "TIMER_STARTED" and asleep:
-            asleep = False
-            since = parse_time(text_at(event, "eventTime"))
-            length = text_at(event, "timerStartedEventAttributes", "startToFireTimeout").rstrip("s")
-            try:
-                wakes_at = None if since is None else since + float(length)
-            except ValueError:
-                wakes_at = None
-    return Trail(publishing, sends, wakes_at)
-
-
-def _number(text: str, otherwise: int) -> int:
-    return int(text) if text.isdecimal() else otherwise

@@ -12,7 +12,11 @@ JAVA = "postiz-lab/java:17"
 JAVA_BUILDER = "postiz-lab/builder-java:17"
 ANSIBLE = "postiz-lab/ansible:trixie"
 ADMIN_TOOLS = "postiz-lab/temporal-admin-tools:1.28.1"
+REGISTRY = "postiz-lab/registry:bookworm"
 POSTIZ = "postiz-lab/postiz:v1"
+BROWSER = "postiz-lab/browser:1"
+BUILDABLE = {"v1": "postiz-lab/postiz-build:v1", "v2": "postiz-lab/postiz-build:v2"}
+"""Releases with what a rebuild of their frontend needs: 150 MB more than a stack does."""
 OTHER_RELEASES = ("v2", "broken-backend", "broken-workers", "broken-schema", "broken-crash")
 
 
@@ -49,6 +53,8 @@ TOOLS = (
     Tool("postgres-16", NODE_BUILDER, "postgres/fetch", "fetching PostgreSQL 16", ("16",)),
     Tool("elasticsearch", JAVA_BUILDER, "elasticsearch/fetch", "fetching Elasticsearch", seconds=20),
     Tool("spotlight", NODE_BUILDER, "spotlight/fetch", "installing Spotlight", seconds=10),
+    Tool("next-compiler", NODE_BUILDER, "postiz-build/fetch", "fetching Next.js' compiler"),
+    Tool("puppeteer", NODE_BUILDER, "browser/fetch", "installing the browser's driver"),
     Tool("postiz-app", NODE_BUILDER, "postiz/fetch", "installing Postiz' packages", seconds=40),
 )
 
@@ -68,6 +74,7 @@ IMAGES = (
     Image("postiz-lab/temporal-auto-setup:1.28.1", "temporal-auto-setup", (BASE,), ("go-tools",)),
     Image("postiz-lab/temporal-ui:2.34.0", "temporal-ui", (BASE,), ("go-tools",)),
     Image("postiz-lab/spotlight:4.11.8", "spotlight", (NODE,), ("spotlight",)),
+    Image(REGISTRY, "registry", (BASE,)),
     Image("postiz-lab/social:1", "social", (NODE,)),
     Image(POSTIZ, "postiz", (NODE,), ("postiz-app",), {"RELEASE": "v1"}, seconds=60),
     # After v1, whose layers they share: at the same time the engine would make these layers twice.
@@ -75,9 +82,14 @@ IMAGES = (
         Image(f"postiz-lab/postiz:{release}", "postiz", (POSTIZ,), ("postiz-app",), {"RELEASE": release})
         for release in OTHER_RELEASES
     ),
+    Image(BROWSER, "browser", (NODE,), ("puppeteer",), seconds=40),
+    *(
+        Image(name, "postiz-build", (f"postiz-lab/postiz:{release}",), ("next-compiler",), {"RELEASE": release})
+        for release, name in BUILDABLE.items()
+    ),
 )
 
-BUILD_ONLY = frozenset({ANSIBLE, BUILDER, NODE_BUILDER, JAVA, JAVA_BUILDER})
+BUILD_ONLY = frozenset({ANSIBLE, BROWSER, REGISTRY, *BUILDABLE.values(), BUILDER, NODE_BUILDER, JAVA, JAVA_BUILDER})
 SHIPPED = tuple(image.name for image in IMAGES if image.name not in BUILD_ONLY)
 """What ``lab images`` builds when no name is given; the others follow as parents."""
 

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 
 from labkit.errors import LabError
 
-VERBS = ("engine", "images", "up", "down", "status", "demo", "schedule", "ledger", "fault", "heal", "logs", "clean")
+VERBS = (
+    *("engine", "images", "up", "down", "status", "demo", "schedule", "ledger", "fault", "heal", "logs", "registry"),
+    "clean",
+)
 INTERRUPTED = 130
 
 

@@ -111,13 +111,15 @@ def insert(
     target = channel(stack, provider)
     moment = now()
     due = moment - timedelta(seconds=overdue)
+    # What is overdue was written before.
+    written = min(moment, due)
     group = secrets.token_hex(8)
     ids = tuple(f"lab{secrets.token_hex(11)}" for _ in range(children + 1))
     with stack.database() as cursor:
         for part, (post, parent) in enumerate(zip(ids, (None, *ids), strict=False)):
             settings = json.dumps({"__type": provider})
             text = f"lab row {group} part {part}"
-            values = (post, state, due, target.organization, target.id, text, group, parent, settings, moment, moment)
+            values = (post, state, due, target.organization, target.id, text, group, parent, settings, written, written)
             cursor.execute(INSERT, values)
     return ids
 

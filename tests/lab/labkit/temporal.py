@@ -16,6 +16,8 @@ SERVER = "temporal:7233"
 SWEEP = "missing-post-workflow"
 FRESH_SECONDS = 90.0
 """A long poll ends after 60 to 70 s: a poller that was not seen for longer is gone, though it stays listed for minutes."""
+_ASLEEP = 11
+"""Events of a post's workflow up to its timer."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,11 @@ class Temporal:
         return (
             described["workflowExecutionInfo"]["status"].removeprefix("WORKFLOW_EXECUTION_STATUS_") if described else ""
         )
+
+    def asleep(self, workflow: str) -> bool:
+        """Whether the workflow of a post has read what it needs, and waits for the post's time."""
+        described = self.describe(workflow) or {}
+        return bool(described) and int(described["workflowExecutionInfo"]["historyLength"]) >= _ASLEEP
 
     def pending_activities(self, workflow: str) -> dict[str, str]:
         """State of each activity that has not ended, by activity type."""

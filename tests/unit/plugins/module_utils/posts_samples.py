@@ -45,7 +45,7 @@ def row(**changed: Any) -> Row:
         "deleted": False,
         "root": True,
         "recurring": False,
-        "group": "g1",
+        "handed_over": False,
     }
     return Row(**{**values, **changed})
 
@@ -99,7 +99,7 @@ def settings(**changed: Any) -> Settings:
         "poke_at_once": 5,
         "burst_threshold": 0,
         "fail_reason": "given up",
-        "max_posts": 20000,
+        "max_posts": 15000,
         "accepted": frozenset(),
     }
     return Settings(**{**values, **changed})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
-from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import gate
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import gate, look, steady
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import (
     CONTAINERS,
     ENDPOINTS,
@@ -16,7 +19,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model im
     Request,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.parameters import ARGUMENT_SPEC, parse
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
     EngineAway,
     EngineFailed,
@@ -25,6 +28,13 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
     EngineUnreachable,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict, error, warning
+from fake_engine import FakeEngine
+
+
+class OneContainer(FakeEngine):
+    def project_containers(self, project: str) -> tuple[Container, ...]:
+        labels = {"com.docker.compose.service": "postiz", "com.docker.compose.project": project}
+        return (Container("1", "postiz-1", "postiz", "running", "", labels, (), (), "sha256:1"),)
 
 
 def request(timeout: float = 0.0) -> Request:
@@ -59,11 +69,13 @@ def test_the_apps_explain_what_their_proxy_shows() -> None:
     assert gate.findings(seen) == (GHOST, REFUSED)
 
 
-def test_settling_tells_no_cause_and_no_remedy() -> None:
+def test_settling_tells_no_cause_and_says_to_wait() -> None:
     told = gate.result(layers(**{CONTAINERS: (Verdict.SETTLING, (FLAPPING,))}), request(), 0.0)
     assert told.verdict is Verdict.SETTLING
     assert "First cause" not in told.report
-    assert "Do next" not in told.report
+    (remedy,) = (text for text in told.report.splitlines() if text.startswith("Do next"))
+    assert told.report.endswith(f"\n\n{remedy}")
+    assert remedy.startswith("Do next: wait (timeout")
 
 
 class Passing(Clock):
@@ -101,3 +113,62 @@ def test_an_engine_that_cannot_be_asked_is_waited_for_if_it_may_come_back(
     assert [finding.code for finding in told.findings] == [code]
     assert seconds == waited
     assert [layer.name for layer in found if layer.judged] == [ENGINE]
+
+
+@pytest.mark.parametrize(("judge", "verdict"), [(error, Verdict.UNHEALTHY), (warning, Verdict.HEALTHY)])
+def test_a_frontend_that_nobody_can_judge_is_not_unhealthy(
+    monkeypatch: pytest.MonkeyPatch, judge: Callable[..., Finding], verdict: Verdict
+) -> None:
+    told = judge("bundle-image-mismatch", "postiz-1", "it serves the build b.", "look.")
+    monkeypatch.setattr(look, "served_mismatch", lambda *_given: told)
+    layer = look._with_frontend(Layer(ENDPOINTS, Verdict.HEALTHY), OneContainer(), request())  # type: ignore[arg-type]
+    assert (layer.verdict, layer.findings) == (verdict, (told,))
+
+
+def running(pid: int, started: str = "t1", **more: tuple[Verdict, tuple[Finding, ...]]) -> tuple[Layer, ...]:
+    service = {"service": "postiz", "container": "postiz-1", "state": "running", "started_at": started}
+    app = {"name": "backend", "status": "online", "pid": pid}
+    details = {
+        CONTAINERS: {"services": [service]},
+        PM2: {"containers": [{"container": "postiz-1", "apps": [app]}]},
+    }
+    return tuple(replace(layer, details=details.get(layer.name, {})) for layer in layers(**more))
+
+
+class Talking(OneContainer):
+    def log_tail(self, _identifier: str, _lines: int) -> str:
+        return "0|backend  | TypeError: nothing there\n1|frontend | Error: of another app\n0|backend  | started"
+
+    def detail(self, _identifier: str) -> ContainerDetail:
+        return ContainerDetail({}, "", "", 0, 0, False, "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("later", "verdict", "cause"),
+    [
+        ([running(1)] * 20, Verdict.HEALTHY, ""),
+        ([running(1)] * 3 + [running(2)] * 20, Verdict.UNHEALTHY, "TypeError: nothing there"),
+        ([running(1)] * 3 + [running(2, "t2")] * 20, Verdict.UNHEALTHY, "postiz: it started anew within 20 s"),
+        # A look that fails for a moment is no restart.
+        ([running(1, **{ENDPOINTS: (Verdict.UNHEALTHY, (REFUSED,))})] + [running(1)] * 20, Verdict.HEALTHY, ""),
+        ([running(1, **{ENDPOINTS: (Verdict.UNHEALTHY, (REFUSED,))})] * 200, Verdict.UNHEALTHY, "it answers with 502"),
+    ],
+)
+def test_what_became_healthy_must_stay_so(
+    monkeypatch: pytest.MonkeyPatch, later: list[tuple[Layer, ...]], verdict: Verdict, cause: str
+) -> None:
+    looks = iter([running(1), *later])
+    for place in (gate, steady):
+        monkeypatch.setattr(place, "look", lambda *_given: next(looks))
+    asked = replace(request(30.0), steady_seconds=40.0)
+    found, seconds = steady.wait_steady(Talking, asked, Passing())
+    told = gate.result(found, asked, seconds)
+    assert told.verdict is verdict
+    assert cause in told.details["first_cause"]
+    assert (seconds >= 40.0) == (verdict is Verdict.HEALTHY or "502" in cause)
+
+
+def test_steadiness_that_nobody_asked_for_costs_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([running(1)])
+    monkeypatch.setattr(gate, "look", lambda *_given: next(looks))
+    assert steady.wait_steady(Talking, request(30.0), Passing())[1] == 0.0

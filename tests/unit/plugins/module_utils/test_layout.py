@@ -47,6 +47,21 @@ def test_the_images_own_start_is_taken_over_word_by_word() -> None:
     )
 
 
+def test_the_frontend_is_mounted_where_it_is_there(tmp_path: Path) -> None:
+    """A stack can be made before there is a bundle."""
+    bundle = tmp_path / "my $next" / "current"
+    text = f'a:\n  - one\n  @FRONTEND_BUNDLE {json.dumps(str(bundle))} "/app/.next"@\n  - two\n'
+    assert layout.frontend_bundle(text) == str(bundle)
+    assert layout.compose_text(text, IMAGE) == "a:\n  - one\n  - two\n"
+    bundle.mkdir(parents=True)
+    assert layout.compose_text(text, IMAGE) == (
+        "a:\n  - one\n"
+        f'  - type: bind\n    source: {json.dumps(str(bundle).replace("$", "$$"))}\n    target: "/app/.next"\n'
+        "    bind:\n      create_host_path: false\n  - two\n"
+    )
+    assert layout.frontend_bundle("a: []\n") == ""
+
+
 def test_secrets_go_to_env_only_and_the_url_is_encoded() -> None:
     laid_out = files()
     values = envfile.parse(laid_out[".env"].content)

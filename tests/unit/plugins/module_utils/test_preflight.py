@@ -6,13 +6,26 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, EngineInfo, Mount, Volume
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import (
+    ImageFacts,
+    Manifest,
+    Origin,
+    Release,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
+    Container,
+    EngineInfo,
+    ImageConfig,
+    Mount,
+    Volume,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
     EnginePermissionDenied,
     EngineTooOld,
     EngineUnreachable,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Severity, describe
+from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Transaction
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import (
     PreflightParameters,
     StackParameters,
@@ -97,6 +110,18 @@ def test_each_problem_has_its_code_and_stops_the_run(seen: HostSnapshot, code: s
     assert finding.remedy
 
 
+def test_a_frontend_of_another_image() -> None:
+    """Only an image that is there can be told from another one."""
+    origin = Origin("built", "x", "/app/apps/frontend/.next", ())
+    bundle = Release("b1-1111", Manifest("b1", ImageFacts("postiz:0", "sha256:1"), origin, 1, 1, "", ""))
+    mine, other = ImageConfig("sha256:1", (), ()), ImageConfig("sha256:2", (), ())
+    assert judge(WANTED, replace(with_engine(postiz_image=mine), frontend=bundle)) == ()
+    assert judge(WANTED, replace(with_engine(postiz_image=None), frontend=bundle)) == ()
+    (finding,) = judge(WANTED, replace(with_engine(postiz_image=other), frontend=bundle))
+    assert (finding.code, finding.severity) == ("bundle-image-mismatch", Severity.ERROR)
+    assert "made for postiz:0, and the stack would run postiz:1" in finding.evidence
+
+
 def test_all_findings_come_at_once() -> None:
     wanted = replace(WANTED, url="nonsense", dynamic_config=None)
     findings = judge(wanted, replace(GOOD, compose_version="", engine=None, engine_problem=EngineUnreachable("x", "y")))
@@ -129,3 +154,10 @@ def test_stacks_of_other_names_are_nobodys_business() -> None:
         judge(WANTED, with_engine(containers=(container("other", "postiz", "/opt/other"),), volumes=(OLD_VOLUME,)))
         == ()
     )
+
+
+def test_an_unfinished_upgrade_is_not_provisioned_over() -> None:
+    begun = Transaction("run", "root@here:b:1:2", 0.0, 0.0, "forward", (), 1, False, frozenset(), frozenset(), "stop")
+    seen = replace(GOOD, upgrade=begun)
+    assert [finding.code for finding in judge(WANTED, seen)] == ["upgrade-under-way"]
+    assert judge(replace(WANTED, upgrading=True), seen) == ()

@@ -19,7 +19,11 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model impor
     Tree,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters import ARGUMENT_SPEC, parse
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import Store, below
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import (
+    Store,
+    below,
+    mount_source,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Mount
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
@@ -41,10 +45,10 @@ TREE = Tree(
 )
 
 
-def put(store: Store, build: str, created: str) -> Release:
+def put(store: Store, build: str, created: str, image: ImageFacts = IMAGE) -> Release:
     stage = store.stage()
     Path(store.staged_tree(stage)).mkdir()
-    made, text = manifest.make(replace(TREE, build_id=build), IMAGE, ORIGIN, created)
+    made, text = manifest.make(replace(TREE, build_id=build), image, ORIGIN, created)
     release = store.commit(stage, made, text)
     store.clean()
     return release
@@ -63,7 +67,9 @@ def test_releases_side_by_side(tmp_path: Path) -> None:
     for release in (old, new):
         store.switch(release.name)
         assert store.current() == release.name
-        assert str(Path(store.current_path).readlink()) == f"releases/{release.name}"
+        assert str(Path(store.current_path).readlink()) == "images/0123456789ab"
+        assert str(Path(store.image_path(IMAGE.identifier)).readlink()) == f"../releases/{release.name}"
+        assert store.of_image(IMAGE.identifier) == release.name
     store.remove(old.name)
     assert store.releases() == (again, new)
     assert store.leftovers() == ()
@@ -82,10 +88,55 @@ def test_what_a_killed_run_left_is_found_and_removed(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("not of this module")
     assert len(store.leftovers()) == 4
     store.clean()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "mine.txt", "releases"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "images", "mine.txt", "releases"]
     assert (store.current(), store.releases()) == (release.name, (release,))
     store.remove_all()
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_each_image_keeps_its_own_release(tmp_path: Path) -> None:
+    """What a container of the older image mounts does not move when the current release becomes one of another image."""
+    store = Store(str(tmp_path))
+    other = ImageFacts("postiz:2", "sha256:ffffffffffffffff")
+    old = put(store, "b1", "2026-01-01T00:00:00.000Z")
+    store.switch(old.name)
+    mounted = tmp_path / "images/0123456789ab"
+    assert str(mounted) == store.image_path(IMAGE.identifier) == mount_source(store.current_path, IMAGE.identifier)
+    new = put(store, "b2", "2026-01-02T00:00:00.000Z", other)
+    store.switch(new.name)
+    assert (store.current(), mounted.resolve().name) == (new.name, old.name)
+    assert mount_source(store.current_path, other.identifier) == f"{tmp_path}/images/ffffffffffff"
+    store.switch(old.name)
+    assert (store.current(), store.of_image(other.identifier)) == (old.name, new.name)
+    store.remove(new.name)
+    assert (store.of_image(other.identifier), store.leftovers()) == ("", ())
+
+
+def test_a_release_of_an_image_that_nobody_told(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    release = put(store, "b1", "2026-01-01T00:00:00.000Z", ImageFacts())
+    store.switch(release.name)
+    assert store.current() == release.name
+    assert store.image_path("") == store.current_path == mount_source(store.current_path, IMAGE.identifier)
+
+
+@pytest.mark.parametrize("state", ["running", "exited", "created"])
+def test_what_a_stopped_container_gets_with_its_next_start_is_pinned(tmp_path: Path, state: str) -> None:
+    store = Store(str(tmp_path))
+    old = put(store, "b1", "2026-01-01T00:00:00.000Z")
+    store.switch(old.name)
+
+    class One(FakeEngine):
+        def containers(self) -> tuple[Container, ...]:
+            mount = Mount("bind", "", "/app/.next", store.image_path(IMAGE.identifier))
+            return (Container("4c01", "postiz-1", "postiz:1", state, "", {}, (), (mount,)),)
+
+        def detail(self, _identifier: str) -> ContainerDetail:
+            return ContainerDetail({}, "", "", 0, 0, False, "", "", "", pid=0)
+
+    pinned = mounts.look(One(), store).pinned  # type: ignore[arg-type]
+    # Nobody can tell what a running one, which this process cannot look into, has mounted.
+    assert pinned == (None if state == "running" else frozenset((old.name,)))
 
 
 def test_a_link_to_nothing_is_no_current_release(tmp_path: Path) -> None:
@@ -127,6 +178,9 @@ def test_lists_come_back_as_they_were(names: list[str]) -> None:
 def test_manifests_come_back_as_they_were() -> None:
     made, _text = manifest.make(TREE, IMAGE, ORIGIN, "2026-01-01T00:00:00.000Z")
     assert manifest.parse_head(manifest.head_text(made)) == made
+    built, _text = manifest.make(TREE, IMAGE, ORIGIN, "2026-01-01T00:00:00.000Z", {"b.js": "absent", "a.js": "12"})
+    assert built.sources == (("a.js", "12"), ("b.js", "absent"))
+    assert manifest.parse_head(manifest.head_text(built)) == built
     assert (made.files, made.bytes) == (2, 20)
 
 
@@ -226,8 +280,10 @@ def test_what_is_mounted_is_known_or_said_to_be_unknown(tmp_path: Path) -> None:
         ({"path": "/app/../.next"}, "path is"),
         ({"path": "/"}, "path is"),
         ({"image": None}, "none of them"),
-        ({"project": "x"}, "image and project"),
-        ({"image": None, "project": "x", "prebuilt": "/x"}, "project and prebuilt"),
+        ({"release": "x"}, "has its own image"),
+        ({"image": None, "prebuilt": "/x", "release": "x"}, "prebuilt and release"),
+        ({"bridge": -1}, "bridge is -1"),
+        ({"state": "proven"}, "without a project"),
         ({"exclude": ["../x"]}, "exclude has"),
         ({"exclude": ["."]}, "exclude has"),
         ({"exclude": ["/x"]}, "exclude has"),

@@ -7,6 +7,7 @@ import os
 import stat
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -327,3 +328,27 @@ def test_an_interrupted_reader_is_not_a_member() -> None:
     first = next(iter(stream.members()))
     assert isinstance(first, Member)
     assert (first.name, first.kind) == (".next", Kind.FOLDER)
+
+
+def test_what_is_left_out_is_an_empty_folder_also_where_there_was_none(tmp_path: Path) -> None:
+    """Next.js makes what it misses, and its release would not be whole any more."""
+    top = tmp_path / "tree"
+    tree = extract(archive(start), top)
+    assert [entry.name for entry in tree.entries if entry.kind is Kind.FOLDER] == [".", "cache"]
+    assert stat.S_IMODE((top / "cache").stat().st_mode) & 0o700 == 0o700
+    (top / "cache/images").mkdir()
+    assert compare(tree.entries, str(top), ("cache",)).total == 0
+    # Of a release that was made without the folder, too.
+    without = tuple(entry for entry in tree.entries if entry.name != "cache")
+    assert compare(without, str(top), ("cache",)).total == 0
+    assert compare(without, str(top), ()).extra == ("cache", "cache/images")
+
+
+@pytest.mark.parametrize(("path", "there"), [("a/b", True), ("trace", False), ("trace/deeper", False)])
+def test_no_folder_takes_the_place_of_a_file(tmp_path: Path, path: str, there: bool) -> None:
+    source = Bytes(archive(both(start, member(".next/trace", b"x"))))
+    wanted = replace(rules(), exclude=(path,))
+    sink = Folder(str(tmp_path / "tree"), Ownership(keep=False), 0)
+    tree = take(TarStream(source, "a test"), wanted, sink, "a test", lambda _step: None)
+    assert (tmp_path / "tree" / path).is_dir() is there
+    assert compare(tree.entries, str(tmp_path / "tree"), (path,)).total == 0

@@ -3,317 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError, Unfinished
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts import act, changes, going_back, rows, undo
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.classify import judge
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts import (
+    act,
+    completing,
+    going_back,
+    undo,
+    unsure,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import (
     MISSING,
     Action,
     Judged,
     PostClass,
     Row,
-    Seen,
-    World,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Plan, build
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
-    RUNNING,
-    Start,
-    Trail,
-    Workflow,
-    Workflows,
-    WorkflowsFailed,
-    workflow_id,
-)
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import build
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.trail import Trail
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import Start
+from posts_lab import ASLEEP, BEGUN, DAY, KIND, STAMP, Lab
 from posts_samples import EPOCH, NOW, row, settings, workflow, world
-
-KIND = "postWorkflowV109"
-STAMP = NOW
-ASLEEP = Trail(0, 0, EPOCH + 7200)
-BEGUN = Trail(1, 1, None)
-
-
-@dataclass
-class Fields:
-    """A row of the table, as far as it is read or changed."""
-
-    row: Row
-    error: str | None = None
-
-    def text(self) -> str:
-        return json.dumps({"id": self.row.id, "state": self.row.state, "error": self.error, "due": str(self.row.due)})
-
-
-@dataclass
-class Database:
-    """The table of posts behind a connection: uncommitted changes can be rolled back. `log` is shared by all fakes."""
-
-    posts: dict[str, Fields]
-    log: list[str]
-    locked: set[str] = field(default_factory=set)
-    saved: dict[str, Fields] = field(default_factory=dict)
-    broken: Callable[[str], None] = lambda _name: None
-
-    def __post_init__(self) -> None:
-        self.commit_silently()
-
-    def commit_silently(self) -> None:
-        self.saved = {name: replace(fields) for name, fields in self.posts.items()}
-
-    def commit(self) -> None:
-        self.log.append("commit")
-        self.commit_silently()
-
-    def rollback(self) -> None:
-        self.log.append("rollback")
-        self.posts = {name: replace(fields) for name, fields in self.saved.items()}
-
-    def cursor(self) -> Cursor:
-        return Cursor(self)
-
-
-class Cursor:
-    """Knows the statements that changes and rows use."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.found: list[tuple[Any, ...]] = []
-
-    def __enter__(self) -> Cursor:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        del problem
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        return iter(self.found)
-
-    def fetchone(self) -> tuple[Any, ...]:
-        return self.found[0]
-
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        return self.found
-
-    def execute(self, statement: str, values: Mapping[str, Any] | None = None) -> None:
-        answers = {
-            rows._NOW: self.now,
-            rows.BY_ID: self.by_ids,
-            changes._TAKE: self.take,
-            changes._TAKE_THREAD: self.take_thread,
-            changes._WRITE: self.write,
-            changes._DELETE_THREAD: self.delete_thread,
-            changes._STARTABLE: self.startable,
-            changes._RESTORE: self.restore,
-            changes._HOLD_WRITTEN: self.hold_written,
-        }
-        answer = answers[statement]
-        self.database.broken(answer.__name__)
-        self.database.log.append(answer.__name__)
-        self.found = answer(values or {})
-
-    def present(self, values: Mapping[str, Any]) -> list[Fields]:
-        return [self.database.posts[post] for post in values["ids"] if post in self.database.posts]
-
-    def now(self, _values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return [(STAMP,)]
-
-    def by_ids(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return [
-            (
-                one.row.id,
-                one.row.state,
-                one.row.due,
-                one.row.updated,
-                one.row.organization,
-                one.row.channel,
-                one.row.channel_name,
-                one.row.provider,
-                False,
-                False,
-                False,
-                False,
-                one.row.release,
-                one.row.already_posted,
-                one.row.deleted,
-                one.row.root,
-                one.row.recurring,
-                one.row.group,
-            )
-            for one in self.present(values)
-        ]
-
-    def take(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return [
-            (one.row.id, one.row.updated, one.row.state, one.text())
-            for one in self.present(values)
-            if one.row.id not in self.database.locked
-        ]
-
-    def thread(self, values: Mapping[str, Any]) -> list[tuple[str, Fields]]:
-        """Here a thread is what has the group of its root, and is no root."""
-        roots = {one.row.group: one.row.id for one in self.present(values)}
-        return [
-            (roots[one.row.group], one)
-            for one in self.database.posts.values()
-            if one.row.group in roots and not one.row.root and not one.row.deleted
-        ]
-
-    def take_thread(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return [(root, one.row.id, one.text()) for root, one in self.thread(values)]
-
-    def hold_written(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return [
-            (one.row.id,)
-            for one in self.present(values)
-            if one.row.updated == values["stamp"] and one.row.id not in self.database.locked
-        ]
-
-    def write(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        lists = (values[name] for name in ("ids", "states", "dues", "errors", "deleted"))
-        for post, state, due, error, deleted in zip(*lists, strict=True):
-            one = self.database.posts[post]
-            one.row = replace(
-                one.row,
-                state=state or one.row.state,
-                due=due or one.row.due,
-                deleted=bool(deleted) or one.row.deleted,
-                updated=values["stamp"],
-            )
-            one.error = error if state == "ERROR" else None if state == "PUBLISHED" else one.error
-        return []
-
-    def delete_thread(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        for _root, one in self.thread(values):
-            one.row = replace(one.row, deleted=True, updated=values["stamp"])
-        return []
-
-    def startable(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return [
-            (one.row.id,)
-            for one in self.present(values)
-            if one.row.state == "QUEUE" and not one.row.deleted and not one.row.release
-        ]
-
-    def restore(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        found = []
-        for text in values["rows"]:
-            given = json.loads(text)
-            one = self.database.posts[given["id"]]
-            if one.row.updated == values["stamp"]:
-                due = datetime.fromisoformat(given["due"])
-                one.row = replace(one.row, state=given["state"], due=due, deleted=False, updated=STAMP - DAY)
-                one.error = given["error"]
-                found.append((one.row.id,))
-        return found
-
-
-DAY = timedelta(days=1)
-
-
-class Temporal(Workflows):
-    """Workflows and their trails; `begins` are posts that begin to publish when they are about to be ended."""
-
-    def __init__(self, log: list[str], running: Mapping[str, Trail], begins: Sequence[str] = ()) -> None:
-        self.log = log
-        self.known = {workflow_id(post): workflow(identifier=workflow_id(post), run=f"run-{post}") for post in running}
-        self.histories = {workflow_id(post): trail for post, trail in running.items()}
-        self.begins = [workflow_id(post) for post in begins]
-        self.started: list[Start] = []
-        self.refuses: Sequence[str] = ()
-
-    def describe(self, identifiers: Sequence[str]) -> Mapping[str, Workflow | None]:
-        return {name: self.known.get(name) for name in identifiers}
-
-    def trails(self, workflows: Sequence[Workflow]) -> Mapping[str, Trail]:
-        return {item.identifier: self.histories[item.identifier] for item in workflows}
-
-    def ended_runs(self, identifiers: Sequence[str]) -> tuple[Workflow, ...]:
-        raise AssertionError(identifiers)
-
-    def running_posts(self, limit: int) -> tuple[tuple[str, ...], int]:
-        raise AssertionError(limit)
-
-    def terminate(self, workflow: Workflow, reason: str) -> bool:
-        assert reason == act.REASON
-        self.log.append(f"terminate {workflow.identifier}")
-        self.known[workflow.identifier] = replace(workflow, status="TERMINATED", activities=())
-        if workflow.identifier in self.begins:
-            self.histories[workflow.identifier] = BEGUN
-        return workflow.running
-
-    def start(self, wanted: Start) -> None:
-        self.log.append(f"start {wanted.identifier}")
-        if wanted.post in self.refuses:
-            raise WorkflowsFailed("Temporal refused.", "wait.")
-        assert wanted.kind == KIND
-        self.started.append(wanted)
-        self.known[wanted.identifier] = workflow(identifier=wanted.identifier, run="new", status=RUNNING)
-        self.histories[wanted.identifier] = Trail(0, 0, None)
-
-
-class Lab:
-    """A stack with posts, as far as carrying out a plan sees one."""
-
-    def __init__(
-        self, folder: Path, posts: Sequence[Row], running: Mapping[str, Trail], begins: Sequence[str] = ()
-    ) -> None:
-        self.folder = folder
-        self.log: list[str] = []
-        self.database = Database({one.id: Fields(one) for one in posts}, self.log)
-        self.temporal = Temporal(self.log, running, begins)
-        self.around: World = world(polled_queues=frozenset({"main", "mastodon"}))
-        self.interrupt = ""
-        self.at_once = 5
-
-    def step(self, name: str) -> None:
-        self.log.append(f"[{name}]")
-        if name == self.interrupt:
-            raise RuntimeError(name)
-
-    def look(self, posts: Sequence[Row]) -> list[Judged]:
-        """Judged by their workflows of this moment; the rows as they are given."""
-        found = []
-        for one in posts:
-            name = workflow_id(one.id)
-            found.append(
-                judge(Seen(one, self.temporal.known.get(name), self.temporal.histories.get(name)), self.around)
-            )
-        return found
-
-    def tools(self) -> act.Tools:
-        return act.Tools(
-            connection=self.database,
-            workflows=self.temporal,
-            look=self.look,
-            kind=KIND,
-            project="postiz",
-            folder=str(self.folder),
-            fail_reason="given up",
-            step=self.step,
-            epoch=lambda: EPOCH,
-            at_once=self.at_once,
-        )
-
-    def plan(self, actions: Mapping[PostClass, Action], **changed: Any) -> Plan:
-        judged = self.look([one.row for one in self.database.posts.values()])
-        return build(judged, settings(actions=actions, **changed), NOW, lambda *_asked: {})
-
-    def carry_out(self, plan: Plan) -> act.Done:
-        return act.carry_out(plan, self.tools())
-
-    def state(self, post: str) -> str:
-        return self.database.saved[post].row.state
-
-    def files(self) -> list[str]:
-        return sorted(item.name.partition(".")[2].partition(".")[2] for item in self.folder.iterdir())
-
 
 RESCHEDULE = {PostClass.RUNNING_OVERDUE: Action.RESCHEDULE}
 HOLD = {PostClass.RUNNING_OVERDUE: Action.HOLD}
@@ -326,6 +42,7 @@ def test_the_order(tmp_path: Path) -> None:
         "now",
         "take",
         "[locks]",
+        "by_ids",
         "[undo file]",
         "terminate post_p1",
         "[end p1]",
@@ -345,7 +62,130 @@ def test_the_order(tmp_path: Path) -> None:
     assert lab.files() == ["undo.jsonl"]
     (record,) = undo.records(done.undo_file)
     assert (record.decision.run, record.decision.start, record.decision.kept_away) == ("run-p1", True, False)
-    assert json.loads(record.rows[0])["due"] == str(row().due)
+    assert json.loads(record.rows[0])["publishDate"] == str(row().due)
+
+
+FUTURE = NOW + timedelta(hours=2)
+
+
+def test_a_post_of_the_future_is_started_after_the_commit_and_keeps_its_time(tmp_path: Path) -> None:
+    """Thousands of them hold no row for longer than their page."""
+    posts = [row(id="p1"), *(row(id=f"f{number}", due=FUTURE) for number in range(7))]
+    lab = Lab(tmp_path, posts, {})
+    done = lab.carry_out(lab.plan({PostClass.NO_WORKFLOW: Action.POKE, PostClass.SCHEDULED_LOST: Action.POKE}))
+    assert [start.post for start in lab.temporal.started] == ["p1", *(f"f{number}" for number in range(7))]
+    assert lab.log.index("start post_p1") < lab.log.index("commit") < lab.log.index("start post_f0")
+    assert {one.row.due for name, one in lab.database.saved.items() if name != "p1"} == {FUTURE}
+    assert "write" not in lab.log
+    assert (done.undo_file, lab.files(), done.not_running) == ("", [], ())
+
+
+@pytest.mark.parametrize("interrupt", ["undo file", "rows", "commit", "start f1"])
+def test_the_next_run_starts_posts_of_the_future_that_a_kill_left(tmp_path: Path, interrupt: str) -> None:
+    lab = Lab(tmp_path, [row(id="f1", due=FUTURE), row(id="f2", due=FUTURE)], {})
+    lab.interrupt = interrupt
+    with pytest.raises(RuntimeError):
+        lab.carry_out(lab.plan({PostClass.SCHEDULED_LOST: Action.POKE}))
+    lab.database.rollback()
+    lab.interrupt = ""
+    completing.complete(lab.tools())
+    assert [start.post for start in lab.temporal.started] == ["f1", "f2"]
+    assert lab.files() == []
+
+
+def test_a_post_of_the_future_that_was_held_since_is_not_started(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, [row(id="f1", due=FUTURE)], {})
+    plan = lab.plan({PostClass.SCHEDULED_LOST: Action.POKE})
+    lab.database.posts["f1"].row = replace(lab.database.posts["f1"].row, state="DRAFT")
+    done = lab.carry_out(plan)
+    assert (done.items, lab.temporal.started) == ((), [])
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_who_polls_is_looked_at_again_before_workflows_are_ended_for_long(tmp_path: Path, back: bool) -> None:
+    """They run without a timer: only that nobody polls makes it safe to end them."""
+    idle = Trail(0, 0, None)
+    lab = Lab(tmp_path, [row(id="p1"), row(id="p2")], {"p1": idle, "p2": ASLEEP})
+    lab.around = world(polled_queues=frozenset(), workers=())
+    plan = lab.plan({PostClass.WORKER_DEAD: Action.HOLD})
+    assert [item.id for item in plan.items] == ["p1", "p2"]
+    look = lab.look
+
+    def slowly(posts: Sequence[Row]) -> list[Judged]:
+        """After the first look, under the locks, a worker is back."""
+        found = look(posts)
+        lab.seconds += 60
+        lab.around = world() if back else lab.around
+        return found
+
+    done = act.carry_out(plan, replace(lab.tools(), look=slowly))
+    assert [item.id for item in done.items] == (["p2"] if back else ["p1", "p2"])
+    assert [(one.judged.row.id, one.reason) for one in done.skipped] == ([("p1", act._AWAKE)] if back else [])
+    assert ("terminate post_p1" in lab.log) is not back
+    assert lab.state("p1") == ("QUEUE" if back else "DRAFT")
+    assert [item.decision.post for item in undo.records(done.undo_file)] == [item.id for item in done.items]
+
+
+def test_what_postiz_starts_while_it_is_being_held_is_told(tmp_path: Path) -> None:
+    """Its sweep reads rows that are not committed yet as queued."""
+    lab = Lab(tmp_path, [row(id="p1"), row(id="p2")], {})
+    step = lab.step
+
+    def sweep(name: str) -> None:
+        step(name)
+        if name == "rows":
+            lab.temporal.run("p1", BEGUN)
+            lab.temporal.run("p2", ASLEEP)
+
+    done = act.carry_out(lab.plan({PostClass.NO_WORKFLOW: Action.HOLD}), replace(lab.tools(), step=sweep))
+    assert done.not_held == ("p1",)
+    assert (lab.temporal.known["post_p1"].running, lab.temporal.known["post_p2"].running) == (True, False)
+    assert [lab.state(post) for post in ("p1", "p2")] == ["DRAFT", "DRAFT"]
+
+
+def test_a_channel_that_was_disabled_since_the_plan(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, [row(id="p1")], {})
+    plan = lab.plan({PostClass.NO_WORKFLOW: Action.POKE})
+    lab.database.posts["p1"].row = replace(lab.database.posts["p1"].row, broken=("disabled",))
+    done = lab.carry_out(plan)
+    assert (done.items, lab.temporal.started) == ((), [])
+
+
+STEPS_OF_FAIL = ["locks", "undo file", "rows", "commit", "end p1"]
+
+
+@pytest.mark.parametrize("interrupt", STEPS_OF_FAIL)
+def test_what_may_be_live_is_never_left_queued_without_its_workflow(tmp_path: Path, interrupt: str) -> None:
+    """Postiz' own sweep would send it again; so its row is marked first, and its workflow ended afterwards."""
+    lab = Lab(tmp_path, [row(id="p1")], {"p1": BEGUN})
+    lab.around = world(polled_queues=frozenset(), workers=())
+    fail = {PostClass.OUTCOME_UNKNOWN: Action.FAIL}
+    lab.interrupt = interrupt
+    with pytest.raises(RuntimeError):
+        lab.carry_out(lab.plan(fail))
+    lab.database.rollback()
+    lab.interrupt = ""
+    assert lab.temporal.known["post_p1"].running or lab.state("p1") == "ERROR"
+    completing.complete(lab.tools())
+    written = STEPS_OF_FAIL.index(interrupt) >= STEPS_OF_FAIL.index("commit")
+    assert (lab.state("p1"), lab.temporal.known["post_p1"].running) == (
+        ("ERROR", False) if written else ("QUEUE", True)
+    )
+    assert lab.temporal.started == []
+
+
+@pytest.mark.parametrize("interrupt", ["rows", "commit"])
+def test_what_began_while_a_killed_run_ended_it_is_marked_by_the_next(tmp_path: Path, interrupt: str) -> None:
+    lab = Lab(tmp_path, [row(id="p1")], {"p1": ASLEEP}, begins=["p1"])
+    lab.interrupt = interrupt
+    with pytest.raises(RuntimeError):
+        lab.carry_out(lab.plan(RESCHEDULE))
+    lab.database.rollback()
+    lab.interrupt = ""
+    found = completing.complete(lab.tools())
+    assert (lab.state("p1"), lab.database.saved["p1"].error) == ("ERROR", act.UNCONFIRMED)
+    assert found.left == (() if interrupt == "commit" else (("p1", unsure.MARKED),))
+    assert (lab.temporal.started, lab.files()) == ([], ["undo.jsonl"])
 
 
 def test_a_poke_starts_under_the_lock_and_leaves_no_undo_file(tmp_path: Path) -> None:
@@ -412,21 +252,36 @@ def test_an_accepted_id_is_ended_and_started_anew(tmp_path: Path) -> None:
 
 
 def test_a_deleted_post_takes_its_group_along(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, [row(id="p1"), row(id="child", root=False), row(id="other", group="g2", state="DRAFT")], {})
+    lab = Lab(tmp_path, [row(id="p1"), row(id="p1.child", root=False), row(id="other", state="DRAFT")], {})
     done = lab.carry_out(lab.plan({PostClass.NO_WORKFLOW: Action.DELETE}))
     assert {name: one.row.deleted for name, one in lab.database.saved.items()} == {
         "p1": True,
-        "child": True,
+        "p1.child": True,
         "other": False,
     }
     (record,) = undo.records(done.undo_file)
-    assert [json.loads(text)["id"] for text in record.rows] == ["p1", "child"]
+    assert [json.loads(text)["id"] for text in record.rows] == ["p1", "p1.child"]
+
+
+THREAD = [row(id="p1"), row(id="p1.one", root=False), row(id="p1.two", root=False)]
+
+
+def test_a_thread_of_which_somebody_holds_a_part_is_left_alone(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, [*THREAD, row(id="p2")], {})
+    lab.database.locked.add("p1.two")
+    done = lab.carry_out(lab.plan({PostClass.NO_WORKFLOW: Action.DELETE}))
+    assert [item.id for item in done.items] == ["p2"]
+    assert [(one.judged.row.id, one.reason) for one in done.skipped] == [("p1", act._CHANGED)]
+    assert {name for name, one in lab.database.saved.items() if one.row.deleted} == {"p2"}
+    assert lab.log.index("take") < lab.log.index("take_thread") < lab.log.index("name_thread")
 
 
 def test_a_missing_post_s_workflow_is_ended(tmp_path: Path) -> None:
     lab = Lab(tmp_path, [], {"gone": ASLEEP})
     nobody = row(id="gone", state=MISSING)
-    plan = build(lab.look([nobody]), settings(), NOW, lambda *_asked: {})
+    unasked = build(lab.look([nobody]), settings(), NOW, lambda *_asked: {})
+    assert ([item.id for item in unasked.items], [item.judged.row.id for item in unasked.skipped]) == ([], ["gone"])
+    plan = build(lab.look([nobody]), settings(asked=frozenset({PostClass.GHOST})), NOW, lambda *_asked: {})
     done = lab.carry_out(plan)
     assert [item.id for item in done.items] == ["gone"]
     assert "terminate post_gone" in lab.log
@@ -516,7 +371,7 @@ def test_whatever_breaks_off_the_next_run_completes(tmp_path: Path, interrupt: s
     committed = STEPS.index(interrupt) >= STEPS.index("commit")
     assert (lab.database.posts["p1"].row.updated == STAMP) is committed
 
-    going_back.complete(lab.tools())
+    completing.close(completing.complete(lab.tools()))
     assert undo.pending(str(tmp_path), "postiz") == ()
     if committed:
         assert [start.post for start in lab.temporal.started] == ["p1"]
@@ -539,7 +394,7 @@ def test_a_future_post_whose_workflow_was_ended_before_the_commit_gets_it_back(t
         lab.carry_out(lab.plan({PostClass.SCHEDULED: Action.HOLD}))
     lab.database.rollback()
     lab.interrupt = ""
-    assert going_back.complete(lab.tools()) == 1
+    assert completing.complete(lab.tools()).workflows == 1
     assert ([start.post for start in lab.temporal.started], lab.state("p1")) == (["p1"], "QUEUE")
 
 
@@ -547,10 +402,10 @@ def test_a_future_post_that_had_no_workflow_gets_none_from_a_run_that_broke_off(
     lab = Lab(tmp_path, [row(id="p1", due=NOW + timedelta(hours=2))], {})
     lab.interrupt = "rows"
     with pytest.raises(RuntimeError):
-        lab.carry_out(lab.plan({PostClass.NO_WORKFLOW: Action.HOLD}))
+        lab.carry_out(lab.plan({PostClass.SCHEDULED_LOST: Action.HOLD}))
     lab.database.rollback()
     lab.interrupt = ""
-    assert going_back.complete(lab.tools()) == 0
+    assert completing.complete(lab.tools()).workflows == 0
     assert (lab.temporal.started, lab.files()) == ([], [])
 
 
@@ -587,7 +442,7 @@ def test_a_start_that_is_refused_is_completed_by_the_next_run(tmp_path: Path) ->
         lab.carry_out(lab.plan(RESCHEDULE))
     lab.database.rollback()
     lab.temporal.refuses = []
-    going_back.complete(lab.tools())
+    completing.complete(lab.tools())
     assert [start.post for start in lab.temporal.started] == ["p1", "p2"]
     assert lab.files() == ["undo.jsonl"]
 
@@ -604,13 +459,62 @@ def test_undoing_brings_rows_and_workflows_back(tmp_path: Path) -> None:
     assert lab.files() == ["undone.jsonl"]
 
 
+def became(lab: Lab, **changed: Any) -> None:
+    lab.database.posts["p1"].row = replace(lab.database.posts["p1"].row, **changed)
+
+
+@pytest.mark.parametrize(
+    ("since", "told"),
+    [
+        (lambda lab: became(lab, state="PUBLISHED", updated=NOW), "it has been published"),
+        (lambda lab: became(lab, state="ERROR", updated=NOW), "by now it is ERROR"),
+        (lambda lab: became(lab, deleted=True), "by now it is deleted"),
+        (lambda _lab: None, "it waits for 2026-01-31 11:00:00 UTC"),
+        (lambda lab: lab.temporal.known.clear(), "none runs by now"),
+        (
+            lambda lab: lab.temporal.histories.update(post_p1=BEGUN),
+            "by now it is outcome-unknown: its run began to publish, without a result: it may be live",
+        ),
+    ],
+)
+def test_undoing_tells_what_became_of_a_post_that_was_only_started(
+    tmp_path: Path, since: Callable[[Lab], None], told: str
+) -> None:
+    lab = Lab(tmp_path, [row(id="p1"), row(id="p2")], {"p2": ASLEEP})
+    done = lab.carry_out(lab.plan({PostClass.NO_WORKFLOW: Action.POKE, **HOLD}))
+    since(lab)
+    expected = (("p1", f"its row was not changed, its workflow was only started; {told}"),)
+    before = {name: replace(one) for name, one in lab.database.posts.items()}["p1"]
+    assert going_back.foreseen(done.undo_file, lab.tools()).left == expected
+    found = going_back.undone(done.undo_file, lab.tools())
+    assert (found.back, found.left) == (("p2",), expected)
+    assert lab.database.posts["p1"] == before
+    assert lab.files() == ["undone.jsonl"]
+
+
+def test_undoing_tells_of_a_ghost_that_was_ended(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, [row(id="p1", state="DRAFT"), row(id="p2")], {"p1": ASLEEP, "p2": ASLEEP})
+    done = lab.carry_out(lab.plan({PostClass.GHOST: Action.END_WORKFLOW, **HOLD}))
+    expected = (("p1", "its row was not changed, its workflow was only ended; by now it is DRAFT"),)
+    assert going_back.foreseen(done.undo_file, lab.tools()).left == expected
+    assert going_back.undone(done.undo_file, lab.tools()).left == expected
+
+
+def test_undoing_a_ghost_that_began_to_publish_says_that_it_may_be_live(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, [row(id="p1", due=FUTURE)], {"p1": Trail(0, 0, EPOCH + 60)}, begins=["p1"])
+    done = lab.carry_out(lab.plan({PostClass.GHOST: Action.END_WORKFLOW}))
+    assert (done.kept_away, lab.state("p1")) == (("p1",), "ERROR")
+    ((_post, told),) = going_back.foreseen(done.undo_file, lab.tools()).left
+    assert told.startswith("it may be live")
+
+
 def test_undoing_does_not_let_a_burst_go(tmp_path: Path) -> None:
     names = ["p1", "p2", "p3"]
     lab = Lab(tmp_path, [row(id=name) for name in names], dict.fromkeys(names, ASLEEP))
     done = lab.carry_out(lab.plan(HOLD))
     lab.at_once = 2
     found = going_back.undone(done.undo_file, lab.tools())
-    assert (sorted(found.back), found.started, found.waiting) == (names, 2, 1)
+    assert (sorted(found.back), found.started, found.unstarted) == (names, 2, (("p3", going_back.TOO_MANY),))
 
 
 def test_undoing_that_was_killed_is_ended_by_the_next_run(tmp_path: Path) -> None:
@@ -625,7 +529,7 @@ def test_undoing_that_was_killed_is_ended_by_the_next_run(tmp_path: Path) -> Non
         lab.database.rollback()
         lab.interrupt = ""
         assert lab.files() == ["undoing.jsonl"], step
-        going_back.complete(lab.tools())
+        completing.complete(lab.tools())
         assert lab.database.posts["p1"].row.due == row(id="p1").due, step
         assert lab.temporal.known["post_p1"].running, step
         assert lab.files() == ["undone.jsonl"], step
@@ -652,11 +556,49 @@ def test_undoing_leaves_what_was_changed_since(tmp_path: Path) -> None:
     assert found.left == (("p1", "it was changed since"), ("p2", "there is no such post any more"))
 
 
+def part_edited(lab: Lab) -> None:
+    lab.database.posts["p1.two"].row = replace(lab.database.posts["p1.two"].row, updated=NOW + DAY)
+
+
+def part_brought_back(lab: Lab) -> None:
+    lab.database.posts["p1.two"].row = replace(lab.database.posts["p1.two"].row, deleted=False)
+
+
+def part_removed(lab: Lab) -> None:
+    del lab.database.posts["p1.two"]
+
+
+@pytest.mark.parametrize("change", [part_edited, part_brought_back, part_removed])
+def test_a_thread_comes_back_whole_or_not_at_all(tmp_path: Path, change: Callable[[Lab], None]) -> None:
+    lab = Lab(tmp_path, [*THREAD, row(id="p2")], {})
+    done = lab.carry_out(lab.plan({PostClass.NO_WORKFLOW: Action.DELETE}))
+    change(lab)
+    lab.database.commit_silently()
+    before = dict(lab.database.saved)
+    for undoing in (going_back.foreseen, going_back.undone):
+        found = undoing(done.undo_file, lab.tools())
+        assert (found.back, found.left) == (("p2",), (("p1", going_back.IN_PART),))
+    del before["p2"]
+    assert {name: one for name, one in lab.database.saved.items() if name != "p2"} == before
+
+
+def test_a_thread_of_which_somebody_holds_a_part_comes_back_another_time(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, THREAD, {})
+    done = lab.carry_out(lab.plan({PostClass.NO_WORKFLOW: Action.DELETE}))
+    lab.database.locked.add("p1.one")
+    found = going_back.undone(done.undo_file, lab.tools())
+    assert (found.back, found.left, lab.files()) == ((), (("p1", going_back.HELD),), ["undo.jsonl"])
+    assert all(one.row.deleted for one in lab.database.saved.values())
+    lab.database.locked.clear()
+    assert going_back.undone(done.undo_file, lab.tools()).back == ("p1",)
+    assert not any(one.row.deleted for one in lab.database.saved.values())
+
+
 def test_undoing_what_begins_to_publish_meanwhile(tmp_path: Path) -> None:
     lab = Lab(tmp_path, [row(id="p1")], {"p1": ASLEEP})
     done = lab.carry_out(lab.plan(RESCHEDULE, not_before=NOW + timedelta(hours=5)))
     lab.temporal.histories["post_p1"] = Trail(0, 0, EPOCH + 5 * 3600)
     lab.temporal.begins = ["post_p1"]
     found = going_back.undone(done.undo_file, lab.tools())
-    assert (found.back, found.left) == ((), (("p1", "it began to publish"),))
+    assert (found.back, found.left) == ((), (("p1", going_back.BEGAN),))
     assert len(lab.temporal.started) == 1

@@ -12,12 +12,14 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadI
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, Judged, PostClass
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import (
     ALLOWED,
+    BY_DEFAULT,
     DEFAULTS,
     PROTECTED,
     Plan,
     Settings,
     build,
     check,
+    for_all,
     free_slots,
 )
 from hypothesis import given
@@ -81,6 +83,14 @@ def test_every_class_and_action_has_an_answer(post_class: PostClass, action: Act
     else:
         assert made.items == ()
         assert "accept_duplicate_risk" in made.skipped[0].reason
+
+
+def test_channels_take_turns_within_a_slot() -> None:
+    """All channels' posts at the same instant are a burst for Temporal and the worker."""
+    posts = [one for channel in ("c1", "c2", "c3", "c4") for one in overdue(3, channel)]
+    made = plan(posts, actions={PostClass.NO_WORKFLOW: Action.RESCHEDULE})
+    first = sorted(item.due for item in made.items if item.due)[:4]
+    assert first == [NOW + timedelta(seconds=number * 61 / 4) for number in range(4)]
 
 
 @pytest.mark.parametrize("post_class", PROTECTED)
@@ -164,6 +174,28 @@ def test_the_oldest_are_poked_in_whatever_order_they_come() -> None:
         ("c1-1", Action.RESCHEDULE),
         ("c1-2", Action.RESCHEDULE),
     ]
+
+
+def test_posts_of_the_future_keep_their_times_however_many_they_are() -> None:
+    ahead = [
+        judged(PostClass.SCHEDULED_LOST, id=f"f{number}", due=NOW + timedelta(hours=number + 1)) for number in range(40)
+    ]
+    made = plan([*ahead, *overdue(2)], poke_at_once=1)
+    by_id = {item.id: item for item in made.items}
+    assert all(
+        (by_id[one.row.id].action, by_id[one.row.id].due, by_id[one.row.id].start) == (Action.POKE, None, True)
+        for one in ahead
+    )
+    assert [by_id[f"c1-{number}"].action for number in range(2)] == [Action.POKE, Action.RESCHEDULE]
+
+
+def test_the_first_time_counts_from_the_database_s_now() -> None:
+    (item,) = plan(overdue(1), actions=every_of(Action.RESCHEDULE), not_before_seconds=180.0).items
+    assert item.due == NOW + timedelta(seconds=180)
+
+
+def every_of(action: Action) -> Mapping[PostClass, Action]:
+    return {PostClass.NO_WORKFLOW: action}
 
 
 def test_nobody_is_poked_at_once_when_that_is_0() -> None:
@@ -294,6 +326,59 @@ def test_the_defaults_start_nothing_that_may_be_live() -> None:
     for one in PostClass:
         made = plan([judged(one, already_posted=True, running=True)])
         assert not any(item.start for item in made.items if one is not PostClass.NO_WORKFLOW)
+
+
+@pytest.mark.parametrize("post_class", [PostClass.NO_WORKFLOW, PostClass.OLDER_THAN_SWEEP, PostClass.SCHEDULED_LOST])
+def test_a_post_that_was_changed_a_moment_ago_is_not_poked(post_class: PostClass) -> None:
+    """Postiz writes the row, lists, ends what runs, and starts: a poke in between would go out twice."""
+    fresh = judged(post_class, id="fresh", updated=NOW - timedelta(seconds=59))
+    settled = judged(post_class, id="settled", updated=NOW - timedelta(seconds=60))
+    made = plan([fresh, settled], actions={post_class: Action.POKE})
+    assert [item.id for item in made.items] == ["settled"]
+    assert [(one.judged.row.id, one.reason[:29]) for one in made.skipped] == [
+        ("fresh", "it was changed a moment ago: ")
+    ]
+    # Nor does it take the place of one that may be poked.
+    both = plan([fresh, settled], actions={post_class: Action.POKE}, poke_at_once=1)
+    assert [(item.id, item.action) for item in both.items] == [("settled", Action.POKE)]
+    # What Postiz starts then must not meet a draft, nor a post that goes out now as well.
+    assert plan([fresh], actions={post_class: Action.HOLD}).items == ()
+    assert plan([fresh], actions={post_class: Action.RESCHEDULE}).items == ()
+    assert len(plan([fresh], actions={post_class: Action.RESCHEDULE}, not_before_seconds=60.0).items) == 1
+    # What an interrupted run of ours changed, nobody else is about to start.
+    ours = plan([fresh], actions={post_class: Action.POKE}, ours=frozenset({"fresh"}))
+    assert [item.id for item in ours.items] == ["fresh"]
+
+
+def test_what_may_be_live_is_failed_at_once() -> None:
+    fresh = judged(PostClass.OUTCOME_UNKNOWN, id="fresh", updated=NOW)
+    assert len(plan([fresh], actions={PostClass.OUTCOME_UNKNOWN: Action.FAIL}).items) == 1
+    moved = {PostClass.OUTCOME_UNKNOWN: Action.RESCHEDULE}
+    assert len(plan([fresh], actions=moved, accepted=frozenset({"fresh"})).items) == 1
+
+
+def test_of_ghosts_only_a_queued_post_is_held() -> None:
+    posts = [
+        judged(PostClass.GHOST, id="deleted", deleted=True, running=True, endable=True),
+        judged(PostClass.GHOST, id="draft", state="DRAFT", running=True, endable=True),
+        judged(PostClass.GHOST, id="moved", due=NOW + MINUTE, running=True, endable=True),
+    ]
+    made = plan(posts, actions={PostClass.GHOST: Action.HOLD})
+    assert [(item.id, item.state, item.end, item.start) for item in made.items] == [("moved", "DRAFT", True, False)]
+    assert {one.judged.row.id for one in made.skipped} == {"deleted", "draft"}
+
+
+@pytest.mark.parametrize("action", BY_DEFAULT)
+def test_an_action_for_all_is_for_those_that_allow_it(action: Action) -> None:
+    check(for_all(action))
+    made = plan(
+        [judged(post_class, id=post_class.value) for post_class in PostClass],
+        actions=for_all(action),
+        poke_at_once=20,
+    )
+    for item in made.items:
+        assert item.action is action
+        assert item.judged.post_class not in PROTECTED or action is Action.FAIL
 
 
 def test_the_same_action_for_all_is_checked_class_by_class() -> None:

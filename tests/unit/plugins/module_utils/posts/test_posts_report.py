@@ -11,7 +11,14 @@ import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.codes.table import CODES
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Severity
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import report
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import MISSING, Action, Judged, PostClass
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import (
+    MISSING,
+    Action,
+    Judged,
+    PostClass,
+    Selection,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Ahead
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Item, Plan, Skipped
 from posts_samples import NOW, judged
 
@@ -62,11 +69,37 @@ def test_the_summary_and_its_table() -> None:
         ("worker-dead", "c2", 1, "2026-01-31T11:00:00Z"),
     ]
     assert found.table() == [
-        "CLASS        CHANNEL  PROVIDER         POSTS  OLDEST DUE (UTC)",
-        "no-workflow  Channel  mastodon-custom  2      2026-01-31T09:00",
-        "worker-dead  -        x                1      2026-01-31T11:00",
+        "CLASS        POSTS  FIRST DUE (UTC)   CHANNEL",
+        "no-workflow  2      2026-01-31 09:00  mastodon-custom Channel",
+        "worker-dead  1      2026-01-31 11:00  x -",
     ]
     assert tally([]).table() == []
+
+
+@pytest.mark.parametrize("post_class", PostClass)
+@pytest.mark.parametrize("action", Action)
+def test_tables_fit_a_terminal(post_class: PostClass, action: Action) -> None:
+    """80 columns, less what Ansible writes before each line."""
+    one = judged(post_class, channel_name="a name that somebody made long " * 3, provider="instagram-standalone")
+    lines = [*tally([one]).table(), *report.plan_table([Item(one, action, due=NOW)])]
+    assert max(len(line) for line in lines) <= 72
+    assert any(line.endswith("…") for line in lines)
+
+
+def test_every_id_is_in_the_summary_and_the_number_of_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    posts = [judged(id=f"p{number}") for number in range(3)]
+    found = tally(posts, limit=1)
+    assert [item["ids"] for item in found.summary()] == [["p0", "p1", "p2"]]
+    assert found.all_named
+    monkeypatch.setattr(report, "MOST_IDS", 2)
+    found = tally(posts, limit=1)
+    assert ([item["ids"] for item in found.summary()], found.all_named) == ([["p0", "p1"]], False)
+
+
+def test_what_is_not_due_yet_is_told_with_its_time() -> None:
+    lost = [judged(PostClass.SCHEDULED_LOST, id=f"p{number}", due=NOW + timedelta(hours=number)) for number in (2, 1)]
+    (one,) = report.findings(tally(lost))
+    assert one.evidence == "2 posts, the first due at 2026-01-31T13:00:00Z. For instance p2: because"
 
 
 def test_a_post_for_plays() -> None:
@@ -88,9 +121,10 @@ def moved(count: int) -> list[Item]:
 
 def test_the_plan_s_table() -> None:
     assert report.plan_table([*moved(3), Item(judged(), Action.POKE, start=True)]) == [
-        "CLASS        ACTION      CHANNEL  PROVIDER         POSTS  NEW TIMES (UTC)",
-        "no-workflow  poke        Channel  mastodon-custom  1      -",
-        "no-workflow  reschedule  Channel  mastodon-custom  3      2026-01-31T12:00:00 to 2026-01-31T12:02:00",
+        "CLASS        ACTION      POSTS  CHANNEL",
+        "no-workflow  poke        1      mastodon-custom Channel",
+        "no-workflow  reschedule  3      mastodon-custom Channel",
+        "    new times: 2026-01-31T12:00:00Z to 2026-01-31T12:02:00Z",
     ]
     assert report.plan_table([]) == []
 
@@ -151,3 +185,45 @@ def test_why_posts_are_left_alone() -> None:
 def test_times_and_columns() -> None:
     assert (report.iso(None), report.iso(NOW)) == ("", "2026-01-31T12:00:00Z")
     assert report.table([["A", "LONG"], ["longer", ""]]) == ["A       LONG", "longer"]
+
+
+WEEK = Selection(900.0, 7 * 86400.0, None, (), (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("ahead", "selection", "recurring", "told"),
+    [
+        (Ahead(), WEEK, 0, []),
+        (Ahead(way="http-api"), WEEK, 0, ["Temporal was asked through its HTTP API."]),
+        (Ahead(way="cli"), WEEK, 0, ["command line client, which is slow"]),
+        (Ahead(), replace(WEEK, horizon_seconds=0.0), 0, ["Not looked at: posts of the future (horizon is 0)."]),
+        # Ids are looked at whatever the horizon.
+        (Ahead(), replace(WEEK, horizon_seconds=0.0, posts=("p1",)), 0, []),
+        (Ahead(by_id=5000, believed=12), WEEK, 0, ["5000 were asked for by id; 12 are listed as running"]),
+        (Ahead(by_id=9, disbelieved=True), WEEK, 0, ["visibility lists workflows that do not run"]),
+        (
+            Ahead(not_looked_at=1),
+            WEEK,
+            0,
+            ["Not looked at: 1 post of the future, as the time for that was up (300 s)."],
+        ),
+        (Ahead(), WEEK, 2, ["Not looked at: 2 recurring posts; whether a workflow waits"]),
+        (Ahead(), WEEK, 10000, ["Not looked at: 10000 or more recurring posts; whether a workflow waits"]),
+    ],
+)
+def test_how_far_it_was_looked_ahead_is_told(
+    ahead: Ahead, selection: Selection, recurring: int, told: list[str]
+) -> None:
+    lines = report.ahead_lines(ahead, selection, recurring)
+    assert len(lines) == len(told)
+    assert all(part in line for part, line in zip(told, lines, strict=True))
+
+
+def test_how_far_it_was_looked_ahead_is_in_the_result() -> None:
+    assert report.looked_ahead(Ahead(3, 2, 1, True, "cli")) == {
+        "by_id": 3,
+        "only_listed": 2,
+        "not_looked_at": 1,
+        "visibility_believed": False,
+        "way": "cli",
+    }

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.causes import causes
+from ansible_collections.selfhost.postiz.plugins.module_utils.providers.forecast import Forecast
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.judge import Failures
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.look import Seen
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.model import (
     Beyond,
     Bounds,
     Channel,
+    Expectations,
     FailedPost,
+    QueuedPost,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.parameters import (
     ARGUMENT_SPEC,
@@ -101,3 +104,27 @@ def test_the_last_step_says_what_may_be_live() -> None:
 
     assert "none of them was published" in last("User restricted")
     assert "it may be live" in last("Instagram blocked your request")
+
+
+def test_the_table_fits_a_terminal_and_every_id_is_in_the_findings() -> None:
+    """80 columns, less what Ansible writes before each line."""
+    channel = Channel("c1", "org", "Ours", "instagram-standalone")
+    posts = [FailedPost(f"p{number}", NOW, NOW, "c1", False, "Refresh channel needed") for number in range(9)]
+    failures, foreseen = Failures(100), Forecast(100)
+    failures.add(posts, {"c1": channel})
+    broken = Channel("c2", "org", "Ours", "tiktok", disabled=True)
+    queued = [QueuedPost(f"q{number}", NOW, "c2", "{}", "[]") for number in range(9)]
+    foreseen.add(queued, {"c2": broken}, Expectations(unaudited=frozenset({"c2"})))
+    within = Bounds(NOW, NOW - timedelta(days=7), NOW + timedelta(days=7))
+    found = causes(failures.tallies, foreseen.tallies, ())
+    result = payload(Seen(within, Beyond(0, 0, 0), found, 9, 9, (), ()), given())
+    lines = result["report"].splitlines()
+    table = lines[lines.index("") + 1 : lines.index("", 2)]
+    assert table[0].split() == ["CODE", "POSTS", "CHANNELS", "RETRY", "WHERE"]
+    assert any(line.startswith("will: ") and " hold " in line for line in table)
+    assert max(len(line) for line in table) <= 72
+    by_code = {(item["code"], item["predicted"]): item["posts"] for item in result["findings"]}
+    assert by_code[("channel-refresh-needed", False)] == [one.identifier for one in posts]
+    assert by_code[("channel-disabled", True)] == [one.identifier for one in queued]
+    assert "Posts: p0, p1, p2 … (all ids: findings[].posts of the result)" in result["report"]
+    assert "Failed from 2026-11-24T12:00:00Z to 2026-11-24T12:00:00Z." in result["report"]

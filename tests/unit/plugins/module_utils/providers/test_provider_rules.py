@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -77,7 +78,7 @@ KNOWN = [
     ("tiktok", tiktok("spam_risk_too_many_pending_share"), "rate-limited", Retry.LATER),
     ("tiktok", tiktok("spam_risk"), "content-refused", Retry.AFTER_REPAIR),
     ("tiktok", tiktok("scope_not_authorized"), "token-refused", Retry.AFTER_REPAIR),
-    ("tiktok", tiktok("internal"), "provider-transient", Retry.LATER),
+    ("tiktok", tiktok("internal"), "provider-transient", Retry.LOOK_FIRST),
     ("instagram", meta(100, 33, words="Object with ID '1' does not exist"), "identity-checkpoint", Retry.LOOK_FIRST),
     ("instagram", failure('{"error":{"message":"(#100) deleted_object"}}'), "identity-checkpoint", Retry.LOOK_FIRST),
     ("facebook", meta(190, 459), "identity-checkpoint", Retry.AFTER_REPAIR),
@@ -136,6 +137,13 @@ KNOWN = [
 ]
 
 
+@pytest.mark.parametrize("words", ["access_token_invalid", "rate_limit_exceeded"])
+def test_what_was_sent_and_could_not_be_asked_about_may_be_live(words: str) -> None:
+    asked = tiktok(words).replace("finalizePost", "checkPostStatus")
+    assert diagnose(post("c", tiktok(words)), channel("c", "tiktok")).rule.retry is not Retry.LOOK_FIRST
+    assert diagnose(post("c", asked), channel("c", "tiktok")).rule.retry is Retry.LOOK_FIRST
+
+
 @pytest.mark.parametrize(("provider", "text", "expected", "retry"), KNOWN)
 def test_a_known_error(provider: str, text: str, expected: str, retry: Retry) -> None:
     found = diagnose(post("c", text), channel("c", provider)).rule
@@ -154,6 +162,15 @@ def test_a_live_row_is_live_whatever_it_says() -> None:
         assert (found.rule.code, found.rule.retry) == ("post-live-but-error", Retry.NEVER)
 
 
+def test_what_was_handed_over_to_the_network_is_looked_at_first() -> None:
+    """A release id that says `missing` is no release: the post may wait in TikTok's inbox, or be live."""
+    for text in ("Already posted", "", "Refresh channel needed", tiktok("access_token_invalid")):
+        given = replace(post("c", text, live=True), handed_over=True)
+        found = diagnose(given, channel("c", "tiktok"))
+        assert (found.rule.code, found.rule.retry) == ("outcome-unknown", Retry.LOOK_FIRST)
+        assert "'missing'" in found.evidence
+
+
 def test_an_overwritten_text_is_read_from_the_earlier_one() -> None:
     found = diagnose(post("c", "Already posted", earlier=meta(9004, 2207052)), channel("c", "instagram"))
     assert found.rule.code == "media-unreachable"
@@ -161,7 +178,7 @@ def test_an_overwritten_text_is_read_from_the_earlier_one() -> None:
 
 
 def test_every_rule_and_code_is_complete() -> None:
-    every = (*rules.RULES, rules.LIVE, rules.OVERWRITTEN, rules.EMPTY, rules.UNKNOWN)
+    every = (*rules.RULES, rules.LIVE, rules.HANDED_OVER, rules.OVERWRITTEN, rules.EMPTY, rules.UNKNOWN)
     assert len({rule.name for rule in every}) == len(every)
     assert {rule.code for rule in every} == set(ADVICE) == set(CODES)
     for rule in rules.RULES:

@@ -16,17 +16,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import ExecResult
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Cli, Connection
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal import http_api
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Cli, Connection, Trouble
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli_workflows import CliWorkflows
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.http_api import HttpWorkflows
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.trail import NOT_TOLD, Trail, parse_trail
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
-    NOT_TOLD,
     PendingActivity,
     Start,
-    Trail,
     Workflow,
     WorkflowsFailed,
-    parse_trail,
     parse_workflow,
 )
 from fake_engine import FakeEngine
@@ -69,7 +68,7 @@ def test_a_sleeping_post(form: str) -> None:
     trail = parse_trail(events(form, "sleeping"))
     begun = parse_time("2026-11-24T22:26:42.648838121Z")
     assert begun is not None
-    assert (trail.publishing, trail.sends) == (0, 0)
+    assert (trail.publishing, trail.unanswered) == (0, 0)
     assert trail.wakes_at == pytest.approx(begun + 899.690)
 
 
@@ -79,8 +78,8 @@ def test_a_published_post(form: str) -> None:
     assert not found.running
     assert found.status == "COMPLETED"
     assert found.closed_at == parse_time("2026-11-24T22:26:48.683428492Z")
-    # postSocialPending, checkPostStatus and finalizePost: only the last one sends.
-    assert parse_trail(events(form, "published")) == Trail(3, 1, None)
+    # postSocialPending, checkPostStatus, finalizePost, all answered; and startStreak, which is no activity of upstream's.
+    assert parse_trail(events(form, "published")) == Trail(4, 0, None)
 
 
 def test_the_trail_at_every_moment_of_a_real_run() -> None:
@@ -92,11 +91,24 @@ def test_the_trail_at_every_moment_of_a_real_run() -> None:
     assert [trail.publishing for trail in told] == sorted(trail.publishing for trail in told)
 
 
-def activity_scheduled(name: str) -> dict[str, Any]:
+def activity_scheduled(name: str, number: int | None = None) -> dict[str, Any]:
     return {
+        **({"eventId": str(number)} if number else {}),
         "eventType": "EVENT_TYPE_ACTIVITY_TASK_SCHEDULED",
         "activityTaskScheduledEventAttributes": {"activityType": {"name": name}},
     }
+
+
+def activity_closed(number: int, kind: str, **more: Any) -> dict[str, Any]:
+    word = "".join(part.capitalize() for part in kind.split("_"))
+    return {
+        "eventType": f"EVENT_TYPE_ACTIVITY_TASK_{kind}",
+        f"activityTask{word}EventAttributes": {"scheduledEventId": str(number), **more},
+    }
+
+
+def failed(number: int, kind: str) -> dict[str, Any]:
+    return activity_closed(number, "FAILED", failure={"message": "…", "applicationFailureInfo": {"type": kind}})
 
 
 def timer(length: str, at: str = "1970-01-01T00:01:00Z") -> dict[str, Any]:
@@ -105,6 +117,9 @@ def timer(length: str, at: str = "1970-01-01T00:01:00Z") -> dict[str, Any]:
         "eventTime": at,
         "timerStartedEventAttributes": {"startToFireTimeout": length},
     }
+
+
+STARTED = {"eventType": "EVENT_TYPE_WORKFLOW_EXECUTION_STARTED"}
 
 
 @pytest.mark.parametrize(
@@ -119,12 +134,65 @@ def timer(length: str, at: str = "1970-01-01T00:01:00Z") -> dict[str, Any]:
         ([{"eventType": "EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED"}, timer("20s")], Trail(0, 0, 80.0)),
         ([timer("soon")], Trail(0, 0, None)),
         ([timer("20s", "then")], Trail(0, 0, None)),
-        ([{"eventType": None}, {}], Trail(0, 0, None)),
+        # What is not known may have published.
+        ([{"eventType": None}, {}], Trail(2, 0, None)),
+        ([{"eventType": "EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED"}, timer("20s")], Trail(1, 0, None)),
+        ([timer("20s"), {"eventType": "EVENT_TYPE_MARKER_RECORDED"}], Trail(1, 0, 80.0)),
+        ([timer("20s"), activity_scheduled("sendItSomehow")], Trail(1, 1, 80.0)),
+        # Beside a second timer it may wake sooner.
+        ([timer("20s"), timer("5s")], Trail(0, 0, None)),
+        ([timer("20s"), {"eventType": "EVENT_TYPE_TIMER_FIRED"}, timer("5s")], Trail(0, 0, 80.0)),
         ([activity_scheduled(name) for name in ("postSocial", "postComment", "updatePost")], Trail(2, 1, None)),
     ],
 )
 def test_trails(newest_first: list[dict[str, Any]], expected: Trail) -> None:
-    assert parse_trail(newest_first) == expected
+    assert parse_trail([*newest_first, STARTED]) == expected
+    # A history that does not go back to the start, or is empty, does not say that nothing was published.
+    assert parse_trail(newest_first) == NOT_TOLD
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "unanswered"),
+    [
+        ([activity_closed(5, "COMPLETED")], 0),
+        ([failed(5, "bad_body")], 0),
+        ([failed(5, "refresh_token")], 0),
+        ([failed(5, "Error")], 1),
+        ([activity_closed(5, "FAILED")], 1),
+        ([activity_closed(5, "TIMED_OUT")], 1),
+        ([activity_closed(5, "CANCELED")], 1),
+        ([activity_closed(5, "CANCEL_REQUESTED")], 1),
+        ([activity_closed(6, "COMPLETED")], 1),
+    ],
+)
+@pytest.mark.parametrize("name", ["postSocial", "postSocialPending", "finalizePost", "sendItSomehow"])
+def test_what_was_sent_without_an_answer(name: str, newest_first: list[dict[str, Any]], unanswered: int) -> None:
+    for attempt in (1, 3):
+        begun = activity_closed(5, "STARTED", attempt=attempt)
+        told = parse_trail([*newest_first, begun, activity_scheduled(name, 5), STARTED])
+        ended = newest_first[0] not in (activity_closed(6, "COMPLETED"), activity_closed(5, "CANCEL_REQUESTED"))
+        # Of an activity that has not ended, its description tells the attempts.
+        assert told == Trail(1, unanswered + (attempt - 1 if ended else 0), None)
+
+
+def test_what_no_worker_had_was_not_sent() -> None:
+    told = parse_trail([activity_closed(5, "TIMED_OUT"), activity_scheduled("finalizePost", 5), STARTED])
+    assert told == Trail(1, 0, None)
+
+
+def test_media_in_several_parts_are_no_loop() -> None:
+    """Each part is a call of finalizePost with its answer."""
+    parts = [[activity_closed(n, "COMPLETED"), activity_scheduled("finalizePost", n)] for n in (20, 15, 10)]
+    assert parse_trail([*(event for part in parts for event in part), STARTED]) == Trail(3, 0, None)
+
+
+def test_of_a_failure_only_its_kind_is_kept() -> None:
+    planted = failed(5, "bad_body")
+    planted["activityTaskFailedEventAttributes"]["failure"]["applicationFailureInfo"]["details"] = ["token"]
+    kept = http_api._bare(planted)
+    assert "token" not in json.dumps(kept)
+    assert "…" not in json.dumps(kept, ensure_ascii=False)
+    assert parse_trail([kept, activity_scheduled("postSocial", 5), STARTED]) == Trail(1, 0, None)
 
 
 def test_pending_work() -> None:
@@ -299,9 +367,76 @@ def test_a_description_that_fails(server: Server, reply: Reply, message: str) ->
     assert "temporal_health" in failed.value.remedy
 
 
-def test_a_history_that_is_gone_may_have_begun_to_publish(server: Server) -> None:
-    server.script = lambda _asked: (404, {})
+GONE = (
+    "workflow not found for ID: post_p1",
+    "Workflow executionsRow not found.  WorkflowId: post_p1, RunId: run-1",
+    "Workflow execution history not found.",
+    "workflow history not found",
+    "operation GetCurrentExecution encountered not found",
+)
+
+
+@pytest.mark.parametrize("message", GONE)
+def test_a_history_that_is_gone_may_have_begun_to_publish(server: Server, message: str) -> None:
+    server.script = lambda _asked: (404, {"code": 5, "message": message})
     assert server.workflows().trails([RUN]) == {RUN.identifier: NOT_TOLD}
+    assert server.workflows().describe(["post_p1"]) == {"post_p1": None}
+    workflows = client(ClientEngine(failing(message), failing(f"failed describing workflow: {message}")))
+    assert workflows.trails([RUN]) == {RUN.identifier: NOT_TOLD}
+    assert workflows.describe(["post_p1"]) == {"post_p1": None}
+
+
+def test_an_empty_history_does_not_say_that_nothing_was_published(server: Server) -> None:
+    server.script = lambda _asked: (200, {"history": {"events": []}})
+    assert server.workflows().trails([RUN]) == {RUN.identifier: NOT_TOLD}
+    assert client(ClientEngine((0, '{"events": null}'), (0, ""))).trails([RUN]) == {RUN.identifier: NOT_TOLD}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (404, {"code": 5, "message": "Namespace postiz is not found."}),
+        (404, {"code": 5, "message": "Not Found"}),
+        (404, "<html>404 Not Found</html>"),
+        (404, {}),
+    ],
+    ids=["no namespace", "no such page", "of a proxy", "nothing"],
+)
+def test_another_not_found_is_no_workflow_that_is_gone(server: Server, reply: Reply) -> None:
+    server.script = lambda _asked: reply
+    workflows = server.workflows()
+    asks: list[Callable[[], object]] = [
+        lambda: workflows.describe(["post_p1"]),
+        lambda: workflows.trails([RUN]),
+        lambda: workflows.terminate(RUN, "why"),
+    ]
+    for ask in asks:
+        with pytest.raises(WorkflowsFailed, match="status 404"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("message", "trouble"),
+    [
+        (
+            "failed describing workflow: unexpected HTTP status code received from server: 404 (Not Found); "
+            "transport: received unexpected content-type",
+            Trouble.UNREACHABLE,
+        ),
+        (
+            "failed reaching server: last connection error: dial tcp: lookup temporal: host not found",
+            Trouble.UNREACHABLE,
+        ),
+        ("lookup temporal: host not found", Trouble.UNREACHABLE),
+        ("Namespace postiz is not found.", Trouble.NAMESPACE_NOT_FOUND),
+        ("method not found", Trouble.FAILED),
+        ("failed describing workflow: workflow not found for ID: post_none", Trouble.NOT_FOUND),
+    ],
+)
+def test_what_was_not_found_is_told_apart(message: str, trouble: Trouble) -> None:
+    engine = ClientEngine(failing(message))
+    (answer,) = Cli(engine, "client", Connection("temporal:7233", "default"), 5).ask([["workflow", "describe"]])
+    assert answer.trouble is trouble
 
 
 @pytest.mark.parametrize("reply", [(500, {}), (200, "no JSON"), (200, [])])
@@ -314,10 +449,21 @@ def test_nothing_else_is_made_up_from_a_failure(server: Server, reply: Reply) ->
         workflows.running_posts(5)
 
 
-@pytest.mark.parametrize("status", [404, 500])
-def test_an_unknown_namespace_is_no_answer(server: Server, status: int) -> None:
+@pytest.mark.parametrize(("status", "asked"), [(404, 1), (500, 3)])
+def test_an_unknown_namespace_is_no_answer(
+    server: Server, status: int, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_api, "_PAUSE_SECONDS", 0.01)
     server.script = lambda _asked: (status, {})
     assert not server.workflows().answers()
+    assert len(server.asked) == asked
+
+
+def test_a_server_that_was_only_busy_is_asked_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_api, "_PAUSE_SECONDS", 0.01)
+    answers = iter([(503, {}), (500, {})])
+    server.script = lambda _asked: next(answers, (200, {}))
+    assert server.workflows().answers()
 
 
 def test_a_server_that_hangs_is_given_up_at_the_deadline(server: Server) -> None:
@@ -352,7 +498,7 @@ def test_a_history_in_pages(server: Server) -> None:
         return 200, {"history": {"events": page}, "nextPageToken": token}
 
     server.script = script
-    assert server.workflows().trails([RUN]) == {"post_p1": Trail(3, 1, None)}
+    assert server.workflows().trails([RUN]) == {"post_p1": Trail(4, 0, None)}
     assert {asked.path for asked in server.asked} == {"/workflows/post_p1/history-reverse"}
     assert {asked.options["execution.runId"] for asked in server.asked} == {"run-1"}
     assert len(server.asked) == 3
@@ -374,6 +520,82 @@ def test_running_posts_in_pages(server: Server) -> None:
     assert workflows.running_posts(3) == (("post_0", "post_1", "post_2"), 7)
     assert workflows.running_posts(0) == ((), 7)
     assert server.asked[3].options["pageSize"] == "3"
+
+
+def test_which_of_many_run(server: Server) -> None:
+    """Many names in one question, and never one question for each."""
+    names = [f"post_{number}" for number in range(3000)]
+
+    def script(asked: Asked) -> Reply:
+        assert asked.options["query"].endswith(' AND ExecutionStatus = "Running"')
+        inside = asked.options["query"].partition("(")[2].partition(")")[0].split(", ")
+        running = [name.strip('"') for name in inside if int(name.strip('"').partition("_")[2]) % 3]
+        half = len(running) // 2
+        page, token = (running[half:], "") if "nextPageToken" in asked.options else (running[:half], "more")
+        return 200, {
+            "executions": [{"execution": {"workflowId": name}} for name in page],
+            **({"nextPageToken": token} if token else {}),
+        }
+
+    server.script = script
+    found = server.workflows().running_among([*names, 'post_"odd"'])
+    assert found == {name for number, name in enumerate(names) if number % 3}
+    assert len(server.asked) <= 8
+    assert max(len(asked.options["query"]) for asked in server.asked) < 20_000
+    assert server.workflows().running_among([]) == frozenset()
+
+
+def test_a_question_beyond_temporal_s_rate_waits_for_its_turn(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([(429, {"message": "namespace rate limit exceeded"})] * 3)
+    times: list[float] = []
+
+    def script(_asked: Asked) -> Reply:
+        times.append(monotonic())
+        return next(answers, (200, {"executions": [{"execution": {"workflowId": "post_1"}}]}))
+
+    server.script = script
+    monkeypatch.setattr(http_api, "_WAIT_SECONDS", 0.01)
+    assert server.workflows().running_among(["post_1"]) == {"post_1"}
+    assert len(server.asked) == 4
+    assert [
+        after - before > pause for (before, after), pause in zip(pairwise(times), (0.01, 0.02, 0.04), strict=True)
+    ] == [True] * 3
+    monkeypatch.setattr(http_api, "PATIENCE_SECONDS", 0.05)
+    server.script = lambda _asked: (429, {"message": "namespace rate limit exceeded"})
+    with pytest.raises(WorkflowsFailed, match="namespace rate limit exceeded"):
+        server.workflows().running_among(["post_1"])
+
+
+def test_half_of_temporal_s_rate_is_left_to_postiz(server: Server) -> None:
+    times: list[float] = []
+
+    def script(_asked: Asked) -> Reply:
+        times.append(monotonic())
+        return 200, {"executions": []}
+
+    server.script = script
+    server.workflows().running_among([f"post_{number}" for number in range(12000)])
+    assert len(times) == 12
+    times.sort()
+    assert all(after - before > 0.9 for before, after in zip(times, times[http_api.PER_SECOND :], strict=False))
+    assert times[http_api.PER_SECOND - 1] - times[0] < 0.9
+
+
+def test_what_sleeps_for_some_seconds_more_is_not_waited_for_until_it_wakes(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_api, "SHORT_PATIENCE_SECONDS", 0.3)
+    server.script = lambda _asked: (429, {"message": "namespace rate limit exceeded"})
+    since = monotonic()
+    with pytest.raises(WorkflowsFailed, match="namespace rate limit exceeded"):
+        server.workflows().terminate(RUN, "why")
+    assert monotonic() - since < 2
+
+
+def test_which_of_many_run_is_not_made_up(server: Server) -> None:
+    server.script = lambda _asked: (503, {"message": "no visibility"})
+    with pytest.raises(WorkflowsFailed, match="no visibility"):
+        server.workflows().running_among(["post_1"])
 
 
 def test_terminate(server: Server) -> None:
@@ -460,7 +682,7 @@ def test_the_client_tells_a_trail() -> None:
     sleeping = client(ClientEngine((0, json.dumps(recorded("history-cli-sleeping.json"))))).trails([RUN])["post_p1"]
     assert sleeping == parse_trail(events("http", "sleeping"))
     engine = ClientEngine((0, json.dumps(recorded("history-cli-published.json"))))
-    assert client(engine).trails([RUN]) == {"post_p1": Trail(3, 1, None)}
+    assert client(engine).trails([RUN]) == {"post_p1": Trail(4, 0, None)}
     assert engine.words == [["workflow", "show", "--workflow-id", "post_p1", "--run-id", "run-1"]]
 
 
@@ -471,6 +693,14 @@ def test_the_client_lists() -> None:
         9,
     )
     assert client(ClientEngine((0, ""), (0, '{"count": "0"}'))).running_posts(2) == ((), 0)
+
+
+def test_the_client_tells_which_of_many_run() -> None:
+    engine = ClientEngine((0, json.dumps([{"execution": {"workflowId": "post_2"}}])))
+    assert client(engine).running_among(["post_1", "post_2"]) == {"post_2"}
+    assert client(ClientEngine()).running_among([]) == frozenset()
+    with pytest.raises(WorkflowsFailed, match="no visibility"):
+        client(ClientEngine(failing("no visibility"))).running_among(["post_1"])
 
 
 @pytest.mark.parametrize("answers", [[(0, "[]"), failing("no visibility")], [failing("no visibility"), (0, "{}")]])

@@ -1,0 +1,88 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restore a backup, one step a call. Each step may be run again: a journal tells which came to their end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
+    restore_databases,
+    restore_files,
+    restore_journal,
+    restore_report,
+    restore_volumes,
+    restore_workflows,
+    volumes,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.operations import Tools
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import (
+    DATABASES,
+    DONE,
+    FILES,
+    PLAN,
+    VOLUMES,
+    WORKFLOWS,
+    Request,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run, judged
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Store
+from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, Refused
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import errors_of
+
+
+def restore(tools: Tools, request: Request) -> Outcome:
+    """Raises StackError."""
+    store = Store(request.directory)
+    if request.step == PLAN or request.check_mode:
+        return _plan(_run(tools, request, store))
+    steps = {
+        FILES: restore_files.place,
+        VOLUMES: restore_volumes.fill,
+        DATABASES: restore_databases.put,
+        WORKFLOWS: restore_workflows.end,
+        DONE: _done,
+    }
+    with store.locked(request.lock_seconds, tools.clock):
+        volumes.remove_left(tools.engine, request.project)
+        return steps[request.step](_run(tools, request, store))
+
+
+def _run(tools: Tools, request: Request, store: Store) -> Run:
+    journal = restore_journal.read(request.directory, request.project)
+    backup = store.named(request.backup, request.project)
+    if journal is not None:
+        if request.backup == "newest":
+            backup = store.named(journal.backup, request.project)
+        elif backup.path != journal.backup:
+            raise BadInput(
+                f"A restore of {journal.backup} is under way since {journal.started_at}, and has changed the stack already.",
+                f"finish that one first, or remove {restore_journal.path(request.directory, request.project)} to begin anew.",
+            )
+        request = replace(request, parts=journal.parts, fresh=journal.fresh, carry=journal.carry or request.carry)
+    if backup.manifest.project != request.project:
+        raise BadInput(
+            f"{backup.path} is a backup of the project {backup.manifest.project!r}, not of {request.project!r}.",
+            "choose a backup of this project; restore_drill tries one without touching any stack.",
+        )
+    return Run(tools, request, backup, look.scene(tools.engine, request), journal)
+
+
+def _plan(run: Run) -> Outcome:
+    findings = judged(run)
+    payload, diff = restore_report.planned(run.backup, run.request.parts, run.request.fresh, run.journal, findings)
+    refusals = errors_of(findings)
+    if refusals and not run.request.check_mode:
+        raise Refused(refusals)
+    changed = run.request.step != PLAN
+    return Outcome(changed, payload, diff, restore_report.warnings(findings))
+
+
+def _done(run: Run) -> Outcome:
+    there = restore_journal.remove(run.request.directory, run.request.project)
+    text = "The restore is complete." if there else "No restore is under way."
+    return restore_report.step(run.backup, DONE, run.journal, (), there, text)

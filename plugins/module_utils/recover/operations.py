@@ -1,0 +1,285 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operations of the two modules: look and choose; begin a step; finish it and prove; note; lift."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
+from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock, parse_time
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover import act, backlog, evidence, record
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.decide import Decided, decide
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import (
+    Decision,
+    History,
+    Kind,
+    Rung,
+    Step,
+    component_of,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.observe import Sight, observe, running
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.parameters import ActRequest, Request
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.result import payload_of, places, write
+from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor, secret_values
+
+Connect = Callable[[], Engine]
+
+_SAME_MOMENT = 0.5
+_ON_POSTIZ = (Rung.RESTART_CONTAINER, Rung.RECREATE_CONTAINER, Rung.START_SERVICE)
+
+
+def _decided(connect: Connect, request: Request, history: History, clock: Clock) -> Decided:
+    def see() -> Sight:
+        return observe(connect, request.diagnosis, history, request.least_free, clock)
+
+    return decide(see, history, request.limits, clock, request.timeout_seconds)
+
+
+def inform(connect: Connect, request: Request, clock: Clock) -> Outcome:
+    """Look until something is to be done or nothing is; change nothing. Raises StackError."""
+    where = places(connect, request)
+    found = record.events(where.state)
+    decided = _decided(connect, request, record.history(found), clock)
+    return Outcome(False, payload_of(request, where, decided, found, request.run or _new_run(clock)))
+
+
+def _new_run(clock: Clock) -> str:
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(clock.now()))}-{secrets.token_hex(3)}"
+
+
+def _changed(sight: Sight, step: Step) -> str:
+    """Why the step is not the right one any more, if so; one that was interrupted is brought to its end in any case."""
+    if step.resumes and sight.verdict is not Verdict.HEALTHY:
+        return ""
+    if sight.verdict is not Verdict.UNHEALTHY:
+        return f"the stack is {sight.verdict.value} by now."
+    if step.cause not in {cause.key for cause in sight.situation.cause}:
+        return "the cause has gone since the look."
+    return ""
+
+
+class Recovery:
+    """One call of the acting module."""
+
+    def __init__(self, connect: Connect, request: ActRequest, clock: Clock) -> None:
+        self._connect = connect
+        self._request = request
+        self._clock = clock
+        self._look = request.look
+        self._where = places(connect, request.look)
+
+    def run(self, check: bool) -> Outcome:
+        """Do what `state` asks for. Raises StackError."""
+        if check:
+            return Outcome(True, self._told())
+        if self._request.state == "begun":
+            return self._begin()
+        if self._request.state == "finished":
+            return self._finish()
+        return self._lift() if self._request.state == "lifted" else self._note()
+
+    def _append(self, event: str, **values: Any) -> None:
+        record.append(self._where.state, event, self._clock.now(), **values)
+
+    def _told(self, **values: Any) -> Dict[str, Any]:
+        given: Dict[str, Any] = {"taken": False, "guard": False, "compose_needed": False, "problem": ""}
+        return {**given, "state_directory": self._where.state, **values}
+
+    # The first part.
+
+    def _begin(self) -> Outcome:
+        step = self._request.step
+        with record.alone(self._where.state):
+            found = record.events(self._where.state)
+            engine = self._connect()
+            containers = engine.project_containers(self._look.diagnosis.project)
+            stale = self._stale(found, engine, containers)
+            if stale:
+                return Outcome(False, self._told(problem=stale))
+            number = step.resumes or self._request.number
+            sight = observe(
+                self._connect, self._look.diagnosis, record.history(found), self._look.least_free, self._clock
+            )
+            changed = _changed(sight, step)
+            if changed:
+                return Outcome(False, self._told(problem=changed))
+            redactor = Redactor(secret_values(evidence.secrets_of(engine, containers)))
+            self._keep_evidence(engine, sight, redactor)
+            layers = {layer.name: layer.verdict.value if layer.judged else "" for layer in sight.layers}
+            told = record.begun(step, self._look.run, number)
+            self._append("begun", **{**told, "reason": redactor.text(step.reason), "layers": layers})
+            return self._prepare(engine, step, number, redactor)
+
+    def _stale(self, found: Tuple[Dict[str, Any], ...], engine: Engine, containers: Tuple[Container, ...]) -> str:
+        """Why the step does not rest on what is there now, if so."""
+        if record.next_number(found) != self._request.number:
+            return "another run has taken a step since the look."
+        if any(item.held_until(self._look.run) > self._clock.now() for item in record.history(found).tried[-1:]):
+            return "another run may be in the middle of a step."
+        times = [
+            parse_time(detail.started_at) or 0.0
+            for _item, detail in running(engine, containers, self._look.diagnosis.service)
+        ]
+        if max(times, default=0.0) > self._request.booted_at + _SAME_MOMENT:
+            return "Postiz was started since the look."
+        return ""
+
+    def _keep_evidence(self, engine: Engine, sight: Sight, redactor: Redactor) -> None:
+        try:
+            evidence.save(
+                engine,
+                self._look.diagnosis,
+                sight,
+                self._where.state,
+                self._look.run,
+                self._request.keep_evidence,
+                redactor,
+            )
+        except OSError as problem:
+            raise record.RecordFailed(
+                f"The evidence could not be kept in {self._where.state}: {problem.strerror or problem}; no step was taken.",
+                "make room there, or give another state_directory.",
+            ) from problem
+
+    def _scene(self, engine: Engine) -> act.Scene:
+        return act.Scene(engine, self._look.diagnosis, self._clock, self._request.service_seconds)
+
+    def _prepare(self, engine: Engine, step: Step, number: int, redactor: Redactor) -> Outcome:
+        scene = self._scene(engine)
+        try:
+            held = self._must_hold(engine, step) and act.hold(scene)
+            act.prepare(scene, step)
+        except StackError as problem:
+            # What stands on it is let go on: nothing flows yet, and nobody shall find it frozen.
+            act.release(scene)
+            # The second part writes it down as the step's end.
+            self._append("prepared", number=number)
+            return Outcome(True, self._told(taken=True, problem=redactor.text(problem.message)))
+        compose = step.rung is Rung.RECREATE_CONTAINER
+        guard = self._must_spread(engine, step, held)
+        self._append("prepared", number=number)
+        return Outcome(True, self._told(taken=True, guard=guard, compose_needed=compose))
+
+    def _waiting(self, engine: Engine, ahead: float) -> Optional[int]:
+        diagnosis = self._look.diagnosis
+        return backlog.most_waiting(engine, diagnosis.project, diagnosis.service, ahead, self._request.database)
+
+    def _must_hold(self, engine: Engine, step: Step) -> bool:
+        """Whether posts would go out in a burst as soon as the service is back."""
+        postiz = self._look.diagnosis.service
+        if not self._request.burst_guard or step.rung not in _ON_POSTIZ or postiz in (step.service, *step.also):
+            return False
+        waiting = self._waiting(engine, 0.0)
+        return waiting is None or waiting > self._request.burst_threshold
+
+    def _must_spread(self, engine: Engine, step: Step, held: bool) -> bool:
+        if not self._request.burst_guard:
+            return False
+        on_postiz = step.rung is Rung.RESTART_STACK or (
+            step.rung in _ON_POSTIZ and self._look.diagnosis.service in (step.service, *step.also)
+        )
+        revives = step.rung is Rung.RESTORE_SWEEPER or (
+            step.rung is Rung.END_PROCESS_GROUP and step.app == "orchestrator" and step.code != "ghost-process"
+        )
+        if not (held or on_postiz or revives):
+            return False
+        waiting = self._waiting(engine, 0.0 if held else self._request.burst_ahead)
+        return waiting is None or waiting > self._request.burst_threshold
+
+    # The second part.
+
+    def _finish(self) -> Outcome:
+        step = self._request.step
+        number = step.resumes or self._request.number
+        with record.alone(self._where.state):
+            mine = self._owns(number)
+            if mine:
+                self._end(step, number)
+        found = record.events(self._where.state)
+        asked = replace(self._look, timeout_seconds=0.0) if self._request.unspread else self._look
+        decided = _decided(self._connect, asked, record.history(found), self._clock)
+        ailing = {cause.component for cause in decided.sight.situation.cause}
+        flows = decided.decision.kind in (Kind.NOTHING, Kind.CLOSE)
+        helped = flows or (decided.decision.kind is not Kind.WAIT and component_of(step.cause) not in ailing)
+        with record.alone(self._where.state):
+            if mine:
+                self._append("proved", number=number, helped=helped, outcome=decided.sight.verdict.value)
+            if mine and self._request.unspread:
+                decided = replace(decided, decision=self._unspread(step))
+            self._close(decided)
+            record.shorten(self._where.state)
+            return self._reported(decided)
+
+    def _owns(self, number: int) -> bool:
+        """Whether no other run has taken this step over, because this one was away for too long."""
+        tried = record.history(record.events(self._where.state)).tried
+        return any(item.number == number and item.run == self._look.run and not item.finished_at for item in tried)
+
+    def _end(self, step: Step, number: int) -> None:
+        if self._request.spread:
+            self._append("spread", number=number)
+        outcome = self._request.failure
+        try:
+            if not outcome:
+                act.finish(self._scene(self._connect()), step)
+            elif not self._request.unspread:
+                act.release(self._scene(self._connect()))
+        except StackError as problem:
+            outcome = outcome or problem.message
+        self._append("ended", number=number, outcome=outcome)
+
+    def _unspread(self, step: Step) -> Decision:
+        reason = (
+            f"{self._look.diagnosis.service} was not started, because what is overdue could not be spread: "
+            f"{self._request.failure.rstrip('.')}. Mend that and run this again, or accept that overdue posts go out at "
+            "once: -e recover_burst_guard=false"
+        )
+        return Decision(Kind.PERSON, replace(step, rung=Rung.PERSON, reason=reason), reason)
+
+    def _note(self) -> Outcome:
+        found = record.events(self._where.state)
+        decided = _decided(self._connect, self._look, record.history(found), self._clock)
+        with record.alone(self._where.state):
+            self._close(decided)
+            return self._reported(decided)
+
+    def _close(self, decided: Decided) -> None:
+        """Write down what the decision means for later runs."""
+        decision: Decision = decided.decision
+        history = record.history(record.events(self._where.state))
+        if decision.kind in (Kind.NOTHING, Kind.CLOSE) and (history.open or history.quarantined_at):
+            unfinished = [item for item in history.tried if not item.finished_at]
+            for item in unfinished:
+                self._append("proved", number=item.number, helped=True, outcome="healthy, after an interruption")
+            self._append("closed")
+        elif decision.kind is Kind.QUARANTINE:
+            self._append("quarantined", reason=decision.reason)
+        if decided.sight.situation.flows and history.quarantined_at:
+            # The stack is well again; that a network refuses is another matter.
+            self._append("closed")
+            history = record.history(record.events(self._where.state))
+        if decision.kind is Kind.PERSON and history.asked_for != decision.step.cause:
+            self._append("person", run=self._look.run, cause=decision.step.cause, reason=decision.reason)
+
+    def _reported(self, decided: Decided) -> Outcome:
+        found = record.events(self._where.state)
+        payload = payload_of(self._look, self._where, decided, found, self._look.run)
+        write(self._where.state, self._look.run, payload, self._request.keep_evidence)
+        return Outcome(True, self._told(taken=True, **payload))
+
+    def _lift(self) -> Outcome:
+        history = record.history(record.events(self._where.state))
+        if not history.quarantined_at and not history.tried and not history.open:
+            return Outcome(False, self._told())
+        with record.alone(self._where.state):
+            self._append("lifted")
+        return Outcome(True, self._told())

@@ -163,11 +163,16 @@ MORE: dict[str, Callable[[Stack, Result], None]] = {
 }
 
 
+@pytest.fixture
+def settled(stack: Stack) -> None:
+    """What the fault before has left behind has held for a while."""
+    assert not modules.run("stack_health", project=stack.project, timeout=90, settle_seconds=0).failed
+
+
+@pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("name", TOLD)
 def test_fault(stack: Stack, broken: Callable[[str], str], name: str) -> None:
     told = TOLD[name]
-    # What the fault before has left behind must have held for a while.
-    assert not modules.run("stack_health", project=stack.project, timeout=60, settle_seconds=0).failed
     broken(name)
     assert name in faults.on_record(stack)
     if told.containers == set():
@@ -214,6 +219,7 @@ def test_the_lab_forgets_a_healed_fault(stack: Stack) -> None:
     assert faults.on_record(stack) == ()
 
 
+@pytest.mark.usefixtures("settled")
 def test_the_playbook_tells_cause_and_remedy_and_writes_its_report(
     stack: Stack, broken: Callable[[str], str], tmp_path: Path
 ) -> None:

@@ -14,6 +14,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health.model impor
 
 # What time may mend by itself explains nothing as long as something else is broken.
 PASSING = ("flapping", "starting", "no-healthcheck-unstable")
+# A health check or a request may fail because of something that nobody declared; what is not there needs no other cause.
+_PROBED = ("unhealthy", "http-")
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,10 @@ def chains(troubles: Tuple[Trouble, ...], dependencies: Mapping[str, Tuple[str, 
     found = [Chain(_walk(trouble, by_service, dependencies)) for trouble in troubles]
     blamed = [chain.first_cause.service for chain in found]
 
-    def rank(chain: Chain) -> Tuple[bool, int, int]:
-        return chain.first_cause.code in PASSING, len(chain.links), -blamed.count(chain.links[0].service)
+    def rank(chain: Chain) -> Tuple[bool, int, int, bool]:
+        cause = chain.first_cause
+        explains = blamed.count(chain.links[0].service)
+        return cause.code in PASSING, len(chain.links), -explains, cause.code.startswith(_PROBED)
 
     return tuple(sorted(found, key=rank))
 
@@ -69,13 +73,16 @@ def first_cause(found: Tuple[Chain, ...]) -> str:
 def _walk(
     trouble: Trouble, by_service: Mapping[str, Trouble], dependencies: Mapping[str, Tuple[str, ...]]
 ) -> Tuple[Trouble, ...]:
-    """The longest way down: of two ailing dependencies, the one with the deeper cause explains more."""
+    """The longest way down: of two ailing dependencies, the one with the deeper cause explains more.
+
+    It leads through services that ail of nothing: a health check may notice late, or not at all, what is missing below.
+    """
 
     def below(service: str, seen: Set[str]) -> List[Trouble]:
         ways = [
-            [by_service[name], *below(name, seen | {name})]
+            [*([by_service[name]] if name in by_service else []), *below(name, seen | {name})]
             for name in dependencies.get(service, ())
-            if name in by_service and name not in seen
+            if name not in seen
         ]
         return max(ways, key=len, default=[])
 

@@ -195,6 +195,18 @@ def test_the_sentence_does_not_begin_with_what_time_may_mend() -> None:
     assert causes.first_cause(causes.chains((passing,), {})) == "postiz is healthy again for 9 s only"
 
 
+def test_the_way_down_leads_through_what_has_not_noticed_yet() -> None:
+    needs = {"tools": ("temporal",), "temporal": ("es",), "es": ()}
+    found = causes.chains((trouble("tools"), replace(trouble("es", "ended"), code="exited")), needs)
+    assert found[0].first_cause.service == "es"
+    assert causes.first_cause(found) == "tools is unhealthy, because es ended"
+
+
+def test_what_ended_comes_before_what_only_fails_its_checks() -> None:
+    found = causes.chains((trouble("tools"), replace(trouble("es", "ended"), code="exited")), {})
+    assert [chain.first_cause.service for chain in found] == ["es", "tools"]
+
+
 def test_a_circle_ends() -> None:
     found = causes.chains((trouble("a"), trouble("b")), {"a": ("b",), "b": ("a",)})
     assert {chain.first_cause.service for chain in found} == {"a", "b"}

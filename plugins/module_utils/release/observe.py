@@ -22,10 +22,10 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.release.model impo
     repository,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters import Parameters
+from ansible_collections.selfhost.postiz.plugins.module_utils.release.versions import tag, version_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import rules
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.layout import COMPOSE_FILE, MANAGED, comparable
 
-VERSION_VARIABLE = "NEXT_PUBLIC_VERSION"
 MAJOR_VARIABLE = "PG_MAJOR"
 _MAJOR = re.compile(r"(\d+)(?:[.-]|$)")
 _BEFORE_PULL = ("entrypoint", "command")
@@ -120,11 +120,6 @@ def _digest(reference: str, detail: Optional[ImageDetail]) -> str:
     return (own or [digest for _name, _at, digest in known] or [""])[0]
 
 
-def version_of(detail: Optional[ImageDetail]) -> str:
-    """What Postiz calls itself; empty if it does not, or the image is not there."""
-    return detail.environment.get(VERSION_VARIABLE, "") if detail is not None else ""
-
-
 def _target(image: ServiceImage, wanted: Parameters, images: EngineImages, running: Tuple[ServiceImage, ...]) -> Target:
     """Of a service whose name did not change and is not among the moving ones, only what is on the host counts.
 
@@ -142,27 +137,23 @@ def _target(image: ServiceImage, wanted: Parameters, images: EngineImages, runni
     resolved = replace(image, digest=digest)
     detail = images.detail(resolved.pinned)
     if detail is None:
-        return Target(resolved, False, _tag(image.reference), postgresql=_major_of_name(image.reference))
-    version = version_of(detail) or _tag(image.reference)
+        return Target(resolved, False, tag(image.reference), postgresql=_major_of_name(image.reference))
+    version = version_of(detail, image.reference)
     return Target(replace(resolved, identifier=detail.identifier), True, version, postgresql=_major(detail))
 
 
 def _local(image: ServiceImage, images: EngineImages) -> Target:
     detail = images.detail(image.reference)
     if detail is None:
-        return Target(image, False, _tag(image.reference), postgresql=_major_of_name(image.reference))
+        return Target(image, False, tag(image.reference), postgresql=_major_of_name(image.reference))
     found = replace(image, identifier=detail.identifier, digest=_digest(image.reference, detail))
-    return Target(found, True, version_of(detail) or _tag(image.reference), postgresql=_major(detail))
+    return Target(found, True, version_of(detail, image.reference), postgresql=_major(detail))
 
 
 def _major_of_name(reference: str) -> str:
     """Before it is pulled: `postgres:17.5-alpine` is of 17."""
-    match = _MAJOR.match(_tag(reference))
+    match = _MAJOR.match(tag(reference))
     return match.group(1) if match is not None and "postgres" in repository(reference).rpartition("/")[2] else ""
-
-
-def _tag(reference: str) -> str:
-    return reference.partition("@")[0].rpartition("/")[2].partition(":")[2]
 
 
 def _read(path: str) -> str:

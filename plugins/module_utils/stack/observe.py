@@ -15,16 +15,17 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engi
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway
 from ansible_collections.selfhost.postiz.plugins.module_utils.release import journal
+from ansible_collections.selfhost.postiz.plugins.module_utils.release.versions import version_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import host
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.layout import frontend_bundle
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters, WantedPort
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import EngineState, HostSnapshot
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secret_sources import (
     EngineSources,
     from_files,
     read_kept,
     with_engine,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.snapshot import POSTIZ, EngineState, HostSnapshot
 
 _ANY_ADDRESS = ("0.0.0.0", "::", "")
 
@@ -69,15 +70,26 @@ def _engine_state(engine: Engine, wanted: PreflightParameters) -> EngineState:
     found = {name: engine.image(name) for name in wanted.images}
     missing = tuple(name for name, image in found.items() if image is None)
     obstacles = {name: engine.pull_obstacle(name) for name in missing} if wanted.pull != "never" else {}
+    containers = engine.containers()
     return EngineState(
         info=engine.info(),
-        containers=engine.containers(),
+        containers=containers,
         volumes=engine.volumes(),
         postiz_image=found.get(wanted.stack.postiz_image),
         missing_images=missing,
         pull_obstacles={name: obstacle for name, obstacle in obstacles.items() if obstacle},
         image_identifiers=frozenset(image.identifier for image in found.values() if image is not None),
+        version=_version(engine, containers, wanted),
+        wanted_version=version_of(engine.images().detail(wanted.stack.postiz_image), wanted.stack.postiz_image),
     )
+
+
+def _version(engine: Engine, containers: Tuple[Container, ...], wanted: PreflightParameters) -> str:
+    """Of the stack's Postiz, whether it runs or not: its start has pushed that version's schema."""
+    for container in containers:
+        if container.project == wanted.stack.project and container.service == POSTIZ and not container.one_off:
+            return version_of(engine.images().detail(container.image_identifier), container.image)
+    return ""
 
 
 def _free(wanted: PreflightParameters, state: Optional[EngineState]) -> Dict[str, int]:

@@ -19,7 +19,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack import drift
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.database import HAS_PSYCOPG2
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.observe import observe
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import EngineState, HostSnapshot, judge
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import judge
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.rules import YAML_IMPORT_ERROR
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secret_sources import (
     EngineSources,
@@ -29,6 +29,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secret_sourc
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import SecretEvidence
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import judge as judge_secret
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.snapshot import EngineState, HostSnapshot
 
 _NOT_PULLED = ImageConfig("", ("<entrypoint of the image, which is not pulled yet>",), ())
 

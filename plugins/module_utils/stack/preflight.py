@@ -6,24 +6,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import FrozenSet, Iterator, Mapping, Optional, Tuple
+from typing import Iterator, Mapping, Optional, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Release
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
     Container,
     EngineInfo,
-    ImageConfig,
-    Volume,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, warning
-from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Owner, Transaction
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack import rules
+from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Owner
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack import image_rules, rules
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.host import version_tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters, WantedPort
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import SecretEvidence
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import judge as judge_secret
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.snapshot import HostSnapshot
 
 # What docker_compose_v2 asks for.
 MIN_COMPOSE = (2, 18, 0)
@@ -36,35 +31,6 @@ DATA_PATHS = {
 }
 
 _MIB = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class EngineState:
-    """What the engine told."""
-
-    info: EngineInfo
-    containers: Tuple[Container, ...]
-    volumes: Tuple[Volume, ...]
-    postiz_image: Optional[ImageConfig]
-    missing_images: Tuple[str, ...]
-    pull_obstacles: Mapping[str, str]
-    image_identifiers: FrozenSet[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class HostSnapshot:
-    """Everything that was observed. `engine` is None with `engine_problem`; `port_obstacles` by wanted port."""
-
-    engine: Optional[EngineState]
-    engine_problem: Optional[EngineAway]
-    compose_version: str
-    free_bytes: Mapping[str, int]
-    port_obstacles: Mapping[WantedPort, str]
-    env_file_problem: Optional[str]
-    recorded_project: str
-    secrets: Tuple[SecretEvidence, ...]
-    frontend: Optional[Release] = None
-    upgrade: Optional[Transaction] = None
 
 
 def judge(wanted: PreflightParameters, seen: HostSnapshot) -> Tuple[Finding, ...]:
@@ -89,8 +55,8 @@ def _host(wanted: PreflightParameters, seen: HostSnapshot) -> Iterator[Finding]:
     if seen.engine is not None:
         yield from engine(seen.engine.info)
         yield from memory(seen.engine.info.memory_bytes, wanted.min_memory_bytes)
-        yield from images(seen.engine, wanted.pull)
-        yield from frontend(seen.frontend, seen.engine.postiz_image, wanted.stack.postiz_image)
+        yield from image_rules.images(seen.engine, wanted.pull)
+        yield from image_rules.frontend(seen.frontend, seen.engine.postiz_image, wanted.stack.postiz_image)
     yield from disk(seen, wanted.min_free_bytes)
 
 
@@ -104,6 +70,8 @@ def _stack(wanted: PreflightParameters, seen: HostSnapshot) -> Iterator[Finding]
             "run the playbook upgrade (or rollback) again: it finishes what was interrupted, or undoes it.",
         )
     yield from ports(wanted.ports, seen.port_obstacles)
+    if seen.engine is not None and not wanted.upgrading:
+        yield from image_rules.goes_back(seen.engine, wanted.stack.postiz_image)
     if seen.engine is not None:
         yield from other_directory(wanted, seen.engine.containers)
         yield from orphaned_volumes(wanted, seen)
@@ -162,36 +130,6 @@ def memory(present: int, wanted: int) -> Iterator[Finding]:
             "give it more; or set stack_visibility: postgresql, which saves Elasticsearch's 420 MiB, and lower "
             "stack_min_memory_bytes.",
         )
-
-
-def images(state: EngineState, pull: str) -> Iterator[Finding]:
-    """Images that are missing must be there to be had."""
-    for name in state.missing_images:
-        if pull == "never":
-            obstacle = "it is not on the host, and stack_pull is never"
-        elif name in state.pull_obstacles:
-            obstacle = state.pull_obstacles[name]
-        else:
-            continue
-        yield error(
-            "image-not-pullable",
-            name,
-            f"The image cannot be had: {obstacle}.",
-            "correct its name (stack_…_image), log in to its registry, repair the network, or load the image by hand.",
-        )
-
-
-def frontend(bundle: Optional[Release], image: Optional[ImageConfig], name: str) -> Iterator[Finding]:
-    """The frontend of one release over the image of another one is blank pages."""
-    if bundle is None or image is None or bundle.manifest.image.identifier == image.identifier:
-        return
-    yield error(
-        "bundle-image-mismatch",
-        "frontend",
-        f"The bundle {bundle.name} is made for {bundle.manifest.image.name or 'no known image'}, and the stack would run {name}.",
-        "run the playbook selfhost.postiz.patch_frontend, which makes one for this image; or serve the image's own: "
-        "stack_frontend_bundle: ''.",
-    )
 
 
 def disk(seen: HostSnapshot, wanted: int) -> Iterator[Finding]:

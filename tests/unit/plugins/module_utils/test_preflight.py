@@ -31,7 +31,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters i
     StackParameters,
     WantedPort,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import EngineState, HostSnapshot, judge
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.preflight import judge
+from ansible_collections.selfhost.postiz.plugins.module_utils.stack.snapshot import EngineState, HostSnapshot
 
 GIB = 1024**3
 POSTIZ = WantedPort("postiz", "127.0.0.1", 4007)
@@ -92,6 +93,7 @@ OLD_VOLUME = Volume("old_postgres-volume", {"com.docker.compose.project": "old"}
         (replace(with_engine(missing_images=("a",)), free_bytes={"/": GIB}), "disk-low"),
         (with_engine(missing_images=("a",), pull_obstacles={"a": "denied"}), "image-not-pullable"),
         (with_engine(containers=(container("postiz", "postiz", "/srv/other"),)), "project-in-other-directory"),
+        (with_engine(version="v2.23.0", wanted_version="v2.21.8"), "upgrade-goes-back"),
         (replace(with_engine(volumes=(OLD_VOLUME,)), recorded_project="old"), "volumes-orphaned"),
         (
             with_engine(containers=(container("old", "postiz", "/opt/postiz"),), volumes=(OLD_VOLUME,)),
@@ -120,6 +122,17 @@ def test_a_frontend_of_another_image() -> None:
     (finding,) = judge(WANTED, replace(with_engine(postiz_image=other), frontend=bundle))
     assert (finding.code, finding.severity) == ("bundle-image-mismatch", Severity.ERROR)
     assert "made for postiz:0, and the stack would run postiz:1" in finding.evidence
+
+
+@pytest.mark.parametrize("wanted", ["v2.23.0", "v2.24.0", "latest", ""])
+def test_an_image_that_is_not_known_to_be_older_is_no_obstacle(wanted: str) -> None:
+    assert judge(WANTED, with_engine(version="v2.23.0", wanted_version=wanted)) == ()
+    assert judge(WANTED, with_engine(version="", wanted_version=wanted)) == ()
+
+
+def test_an_upgrade_judges_the_way_back_itself() -> None:
+    seen = with_engine(version="v2.23.0", wanted_version="v2.21.8")
+    assert judge(replace(WANTED, upgrading=True), seen) == ()
 
 
 def test_all_findings_come_at_once() -> None:

@@ -165,6 +165,17 @@ def test_an_upgrade_and_once_more(client: docker.DockerClient, stack: Stack) -> 
     assert again.seconds < 15
 
 
+@pytest.mark.parametrize("words", [("--check",), ()])
+def test_an_inventory_that_still_has_the_older_image_starts_nothing(stack: Stack, words: tuple[str, ...]) -> None:
+    before = {container.id for container in stack.containers().values()}
+    seen = Play(stack, "provision", wanted("v1.0.0"), *words).played()
+    assert seen.code == 2
+    assert "upgrade-goes-back" in seen.text
+    assert "is v1.0.0, older than v2.0.0, which is there" in " ".join(seen.text.split())
+    assert {container.id for container in stack.containers().values()} == before
+    assert PLANTED not in seen.text
+
+
 @pytest.mark.parametrize(
     ("tag", "cause"),
     [

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 
@@ -15,7 +17,7 @@ from labkit import base, catalog
 from labkit.catalog import Image, Tool
 from labkit.errors import LabError
 from labkit.graph import Node, closure, folder_hash, graph
-from labkit.paths import HASH_LABEL, LAB_CACHE, LABEL
+from labkit.paths import HASH_LABEL, LABEL
 from labkit.progress import Progress
 from labkit.work import Work, source_folder, tool_folder
 
@@ -60,9 +62,8 @@ def ensure(client: docker.DockerClient, wanted: tuple[str, ...] = catalog.SHIPPE
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Wait for another ``lab`` that is making images in this checkout."""
-    LAB_CACHE.mkdir(parents=True, exist_ok=True)
-    with (LAB_CACHE / "images.lock").open("w") as lock:
+    """Wait for another ``lab`` that is making images, of whichever checkout: they share the engine's names."""
+    with (Path(tempfile.gettempdir()) / f"{LABEL}.images.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -23,6 +23,7 @@ import worker
 from labkit import posts, social
 from labkit.paths import COLLECTIONS
 from labkit.stack import Stack
+from labkit.temporal import Temporal
 from labkit.waiting import wait_for
 from shared import CHANNELS, POSTS_PROJECT, POSTS_VARIABLES
 
@@ -134,6 +135,8 @@ def test_outage(stack: Stack, rng: random.Random, tmp_path: Path) -> None:
         ]
         print("\n".join(f"{post.id} {post.state} due {post.due} {post.error}" for post in unpublished[:20]))
     starved = {post.id for post in unpublished if UNDELIVERED in (post.error or "")}
+    for post in starved:
+        print(f"{post}: publishing was handed to {_handed_to(stack, post)}; the worker that polls is {_workers(stack)}")
     sent = [root for root in threads.values() if root not in starved]
     children = [post for root in sent for post in posts.thread(stack, root)[1:]]
     judged = social.judge(social.ledger(), [*every, *children])
@@ -161,6 +164,25 @@ def test_outage(stack: Stack, rng: random.Random, tmp_path: Path) -> None:
     assert set(posts.states(stack, drafts).values()) == {"DRAFT"}
     assert not modules.run("stuck_posts", **order(stack, undo)).values["changed"]
     stack.change('UPDATE "Post" SET "deletedAt" = now() AT TIME ZONE \'utc\' WHERE "deletedAt" IS NULL')
+
+
+def _handed_to(stack: Stack, post: str) -> str:
+    """Identities of those who took the activity that never ended, and when."""
+    history = Temporal(stack).history(f"post_{post}")
+    lost = {
+        event["activityTaskTimedOutEventAttributes"]["startedEventId"]
+        for event in history
+        if "activityTaskTimedOutEventAttributes" in event
+    }
+    return ", ".join(
+        f"{event['activityTaskStartedEventAttributes']['identity']} at {event['eventTime']}"
+        for event in history
+        if event["eventId"] in lost
+    )
+
+
+def _workers(stack: Stack) -> str:
+    return ", ".join(sorted({poller.identity for poller in Temporal(stack).fresh_pollers()}))
 
 
 def _in_a_minute(moments: list[datetime]) -> int:

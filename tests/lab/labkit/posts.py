@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -14,11 +15,16 @@ from labkit.errors import LabError
 from labkit.stack import Stack
 
 CHANNEL = "x"
+REFUSED_SECONDS = 11
 ROW = """SELECT id, state::text, "publishDate", "parentPostId", "releaseId", error, "deletedAt" IS NOT NULL
 FROM "Post" WHERE id = %s"""
 INSERT = """INSERT INTO "Post" (id, state, "publishDate", "organizationId", "integrationId", content, "group",
 "parentPostId", settings, image, "creationMethod", "createdAt", "updatedAt")
 VALUES (%s, %s::"State", %s, %s, %s, %s, %s, %s, %s, '[]', 'API', %s, %s)"""
+
+
+class BadGateway(LabError):
+    """Postiz' nginx found nobody behind it."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,22 @@ def schedule(stack: Stack, seconds: float, provider: str = CHANNEL, children: in
 
 
 def api(stack: Stack, method: str, path: str, body: object = None) -> list[dict[str, object]]:
-    """A call of Postiz' public API with the organization's own key."""
+    """A call of Postiz' public API with the organization's own key.
+
+    Each worker process of Postiz' nginx remembers for ten seconds that the backend refused, also when another one has
+    been answered since: so long, a 502 says nothing.
+    """
+    deadline = time.monotonic() + REFUSED_SECONDS
+    while True:
+        try:
+            return _call(stack, method, path, body)
+        except BadGateway:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
+def _call(stack: Stack, method: str, path: str, body: object) -> list[dict[str, object]]:
     key = stack.rows('SELECT "apiKey" FROM "Organization" WHERE "apiKey" IS NOT NULL ORDER BY "createdAt" LIMIT 1')[0][
         0
     ]
@@ -97,7 +118,8 @@ def api(stack: Stack, method: str, path: str, body: object = None) -> list[dict[
         with urllib.request.urlopen(request, timeout=30) as answer:
             return list(json.load(answer))
     except urllib.error.HTTPError as error:
-        raise LabError(
+        failure = BadGateway if error.code == 502 else LabError
+        raise failure(
             f"{method} /api/public/v1/{path}: {error.code} {error.read()[:300].decode(errors='replace')}"
         ) from error
     except OSError as error:

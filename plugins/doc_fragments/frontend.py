@@ -42,7 +42,8 @@ options:
     description:
       - Number of releases to keep, the current one included. Older ones are removed after a switch.
       - What a container has mounted, or would get with its next start, is always kept, and so is what can be gone back to - the
-        former release, the image's own, and what was served last. So there may be more.
+        former release, the image's own, what was served last, and what was built for another image that is on the host. So there
+        may be more.
     type: int
     default: 3
   bridge:

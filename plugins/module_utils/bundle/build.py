@@ -20,16 +20,16 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import (
     patches,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.build_parameters import BuildRequest
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Origin
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.origins import Located, Opened
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.present import (
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.extracting import (
     Recipe,
     Step,
     extract,
     known_of,
-    present,
     timestamp,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Origin
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.origins import Located, Opened
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.present import present
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine

@@ -15,9 +15,9 @@ from typing import Dict, Iterator, Optional, Sequence
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import origins, patches, prove, refusals
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.build_parameters import BuildRequest
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.extracting import Step
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import BUILD_ID
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.origins import Located, Opened
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.present import Step
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.sink import file_errors
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.jobs import Job

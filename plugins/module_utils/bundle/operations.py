@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional, Tuple
+from typing import Callable, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import (
@@ -18,16 +18,11 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import (
     report,
     verify,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.bridge import named
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.extracting import Recipe, of_release, recipe
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.lock import held
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Release
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters import Request
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.present import (
-    Recipe,
-    is_served,
-    of_release,
-    present,
-    recipe,
-)
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.present import is_served, present
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.sink import file_errors
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
@@ -62,12 +57,8 @@ def _how(engine: Engine, wanted: Request, store: Store) -> Recipe:
     return of_release(known) if known is not None else recipe(engine, wanted)
 
 
-def _named(store: Store, name: str) -> Optional[Release]:
-    return next((release for release in store.releases() if release.name == name), None)
-
-
 def _verified(engine: Engine, wanted: Request, store: Store, clock: Clock) -> Outcome:
-    current = _named(store, store.current())
+    current = named(store, store.current())
     findings: Tuple[Finding, ...] = ()
     damage = verify.Damage()
     if current is None:

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import (
     bridge,
+    extracting,
     going_back,
     manifest,
     mounts,
@@ -35,7 +36,12 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.sink import
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.take import take
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Mount
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
+    Container,
+    ContainerDetail,
+    ImageConfig,
+    Mount,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Severity, error, warning
 from fake_engine import FakeEngine
@@ -361,12 +367,14 @@ def pinned(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return names
 
 
-def switched(store: Store, release: Release, check: bool = False, **given: Any) -> Outcome:
+def switched(
+    store: Store, release: Release, check: bool = False, engine: Mounts | None = None, **given: Any
+) -> Outcome:
     """A run that makes a release that is there the current one."""
     defaults = {name: entry.get("default") for name, entry in ARGUMENT_SPEC.items()}
     wanted = parse({**defaults, "dest": store.folder, "release": release.name, **given}, check)
-    how = present.of_release(release)
-    return present.present(Mounts(), wanted, store, Clock(), lambda _step: None, how)  # type: ignore[arg-type]
+    how = extracting.of_release(release)
+    return present.present(engine or Mounts(), wanted, store, Clock(), lambda _step: None, how)  # type: ignore[arg-type]
 
 
 def names(store: Store) -> list[str]:
@@ -393,6 +401,29 @@ def test_what_there_is_to_go_back_to_is_never_pruned(
     for _unchanged in range(2):
         assert not switched(store, last, keep=keep).changed
         store.mark_proven(last.name)
+    assert names(store) == left
+
+
+class Images(Mounts):
+    """An engine that has these images."""
+
+    def __init__(self, *there: ImageFacts) -> None:
+        super().__init__()
+        self.there = {item.identifier for item in there}
+
+    def image(self, name: str) -> ImageConfig | None:
+        return ImageConfig(name, (), ()) if name in self.there else None
+
+
+@pytest.mark.parametrize(("there", "left"), [((OLD_IMAGE,), ["n3", "n2", "old"]), ((), ["n3", "n2"])])
+def test_what_was_built_for_an_image_that_is_there_is_not_pruned(
+    store: Store, pinned: set[str], there: tuple[ImageFacts, ...], left: list[str]
+) -> None:
+    """Whatever was built for the newer image since: a rollback serves it."""
+    assert not pinned
+    for build, image in (("spare", OLD_IMAGE), ("old", OLD_IMAGE), ("n1", NEW_IMAGE), ("n2", NEW_IMAGE)):
+        switched(store, put(store, build, {}, image=image), keep=9)
+    switched(store, put(store, "n3", {}, image=NEW_IMAGE), keep=2, engine=Images(*there))
     assert names(store) == left
 
 
@@ -456,7 +487,7 @@ def test_a_release_that_conflicts_is_never_made(store: Store, pinned: set[str]) 
         yield Opened(open_prebuilt(str(source)), "", OLD_IMAGE)
 
     located = Located(Origin("built", "2", "/app/apps/frontend/.next", ("cache",)), OLD_IMAGE, "b2")
-    how = present.Recipe(located, opened, proved.append, lambda: None)
+    how = extracting.Recipe(located, opened, proved.append, lambda: None)
     defaults = {name: entry.get("default") for name, entry in ARGUMENT_SPEC.items()}
     wanted = parse({**defaults, "dest": store.folder, "image": "postiz:1", "min_free_bytes": 0}, False)
     for check in (True, False):

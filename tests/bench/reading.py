@@ -21,8 +21,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadI
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import act, operations, parameters, rows, search
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import Target, session
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Judged
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Looker, Scene
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Looker
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Plan
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.scene import Scene
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Answer
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.model import Snapshot
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.trail import Trail

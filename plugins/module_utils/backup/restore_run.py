@@ -27,7 +27,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_par
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup, Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, Refused, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, errors_of
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import reach
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.scene import reach
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Cli, Connection
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import running_client
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import Workflows

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import rows
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Scene
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.scene import Scene
 
 # One of them is enough. The sweeper is none: it has the same id in every stack.
 _WORKFLOWS = 500

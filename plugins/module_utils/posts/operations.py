@@ -30,11 +30,12 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts import (
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import session
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, Judged
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.namespace import doubt, refuse_doubt
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Looker, Scene, open_scene
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Looker
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.parameters import MOST_POSTS, ActRequest, Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Plan, build
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.progress import told
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.release import workflow_type
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.scene import Scene, open_scene
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.search import Found, find
 
 

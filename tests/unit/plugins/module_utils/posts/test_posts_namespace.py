@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts import namespace, observe
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts import namespace
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.scene import asked_elsewhere
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Connection
 from posts_lab import Lab
 from posts_samples import row
@@ -65,8 +66,8 @@ def connection(address: str, name: str) -> Connection:
 
 def test_where_it_is_asked_is_compared_with_what_postiz_uses() -> None:
     used = connection("temporal:7233", "default")
-    assert observe._elsewhere(connection("Temporal:7233", "default"), used) == ""
+    assert asked_elsewhere(connection("Temporal:7233", "default"), used) == ""
     for other in (connection("temporal:7233", "Default"), connection("10.0.0.1:7233", "default")):
-        told = observe._elsewhere(other, used)
+        told = asked_elsewhere(other, used)
         assert told.startswith(f"Temporal is asked at {other.address} in the namespace {other.namespace!r}, ")
         assert told.endswith("Postiz itself uses temporal:7233 and 'default'")

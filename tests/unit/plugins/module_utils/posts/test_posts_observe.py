@@ -11,8 +11,9 @@ import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import observe
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import PostClass, Row, Selection
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import LOOK_AGAIN_SECONDS, Looker, Scene
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import LOOK_AGAIN_SECONDS, Looker
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import build
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.scene import Scene
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal import parameters
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Answer
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.model import Poller, Queue, Snapshot, Worker

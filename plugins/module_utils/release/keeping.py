@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.release import journal, plan, records
-from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Release, Transaction
+from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Release, ServiceImage, Transaction
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.observe import Seen
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters import Parameters
 
@@ -41,18 +42,24 @@ def release_of(wanted: Parameters, found: Transaction) -> Release:
 def record_running(wanted: Parameters, seen: Seen, engine: Engine, clock: Clock) -> int:
     """The number of the record of what runs, made if there is none, and a name that keeps each image from pruning.
 
-    The files are those of now in any case: since the release was recorded, the role stack or a frontend's mount may have changed
-    them, and what is left must come back as it was.
+    The files, and the names of the images in them, are those of now in any case: since the release was recorded, the role stack
+    or a frontend's mount may have changed them, and what is left must come back as it was.
     """
     number = plan.number_of_running(seen)
     known = next((release for release in seen.records if release.number == number), None)
     if known is None:
         number = max((release.number for release in seen.records), default=0) + 1
         known = Release(number, _text(clock), seen.version, seen.running)
-    records.write(wanted.directory, known)
+    records.write(wanted.directory, replace(known, images=tuple(_named_as_now(image, known) for image in seen.running)))
     for image in seen.running:
         engine.images().tag(image.identifier, keep_name(wanted.project, number, image.service))
     return number
+
+
+def _named_as_now(running: ServiceImage, known: Release) -> ServiceImage:
+    """The engine shows an identifier for a name that was given to another image since; the record may still know it."""
+    recorded = known.image(running.service)
+    return recorded if running.reference.startswith("sha256:") and recorded is not None else running
 
 
 def keep_name(project: str, number: int, service: str) -> str:

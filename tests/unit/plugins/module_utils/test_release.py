@@ -260,6 +260,25 @@ def test_what_is_left_is_recorded_with_the_files_that_it_has_by_then(tmp_path: P
     assert [path.name for path in (tmp_path / "state" / "releases").iterdir()] == ["0003"]
 
 
+def test_what_is_left_is_recorded_with_the_names_that_its_files_have_by_then(tmp_path: Path) -> None:
+    """The same image by another name: going back gives that name to it. One that was lost since is the record's."""
+    directory = str(tmp_path)
+    (tmp_path / "compose.yaml").write_text("x\n")
+    old = Release(3, "t", "v1.0.0", (OLD,), "/backup")
+    records.write(directory, old)
+    engine: Any = SimpleNamespace(images=lambda: SimpleNamespace(tag=lambda _identifier, _name: None))
+
+    def recorded_as(reference: str) -> str:
+        now = seen(records=(old,), running=(replace(OLD, reference=reference),))
+        assert keeping.record_running(parameters(directory=directory), now, engine, Clock()) == 3
+        (release,) = records.read(directory)
+        assert release.backup == "/backup"
+        return release.images[0].reference
+
+    assert recorded_as("registry/postiz:stable") == "registry/postiz:stable"
+    assert recorded_as(OLD.identifier) == OLD.reference
+
+
 def test_what_changes_in_a_compose_file() -> None:
     new = "services: {postiz: {image: b, command: [@IMAGE_COMMAND@]}}"
     assert compose_changes("services: {postiz: {image: a}}", new) == ("services.postiz.image: a -> b",)

@@ -60,81 +60,110 @@ class _Phases:
 def run(engine: Engine, wanted: BuildRequest, clock: Clock, step: Step) -> Outcome:
     """See `operations.run`. Raises Refused, StackError."""
     bundle = wanted.bundle
-    store = Store(bundle.dest)
-    located = _located(engine, wanted)
-    phases = _Phases(clock)
-    inputs = _inputs(wanted, located)
     if not bundle.check_mode:
         # Of a run that was killed while it read the sources nothing else is left, which would show.
         origins.remove_orphans(engine, bundle.dest)
-    sources: Dict[str, Optional[bytes]] = {}
-    checksums = {} if bundle.force else _known_checksums(store, located, wanted)
-    if checksums:
-        # The release may have been made before the patches got these checksums of theirs.
-        patches.judge(wanted.patches, checksums)
-    else:
-        # Conflicts are told before anything is done, and in check mode.
-        sources = building.sources(engine, wanted, located)
-        patches.apply(wanted.patches, sources)
-
+    build = _Build(engine, wanted, clock, step)
+    build.judge_patches()
     if not wanted.retry:
-        known = known_of(store, located)
-        failures.refuse_again(store, inputs, known.name if known is not None else "", located.component)
+        build.refuse_again()
+    outcome = present(engine, bundle, build.store, clock, step, build.recipe())
+    told = [{"path": path, "sha256": digest} for path, digest in sorted(build.checksums().items())]
+    extra = {"sources": told, "seconds": build.phases.seconds, "log": build.store.log_path}
+    return replace(outcome, payload={**outcome.payload, **extra})
+
+
+class _Build:
+    """One build, from the judgement of its patches to the proof of its result."""
+
+    def __init__(self, engine: Engine, wanted: BuildRequest, clock: Clock, step: Step) -> None:
+        self._engine = engine
+        self._wanted = wanted
+        self._clock = clock
+        self._step = step
+        self.store = Store(wanted.bundle.dest)
+        self.phases = _Phases(clock)
+        self._located = _located(engine, wanted)
+        self._inputs = _inputs(wanted, self._located)
+        self._known = {} if wanted.bundle.force else _known_checksums(self.store, self._located, wanted)
+        self._sources: Dict[str, Optional[bytes]] = {}
+
+    def judge_patches(self) -> None:
+        """Raises Refused with every conflict, before anything is done, and in check mode."""
+        if self._known:
+            # The release may have been made before the patches got these checksums of theirs.
+            patches.judge(self._wanted.patches, self._known)
+            return
+        self._sources = building.sources(self._engine, self._wanted, self._located)
+        patches.apply(self._wanted.patches, self._sources)
+
+    def refuse_again(self) -> None:
+        """Raises Refused for what failed before."""
+        known = known_of(self.store, self._located)
+        failures.refuse_again(
+            self.store, self._inputs, known.name if known is not None else "", self._located.component
+        )
+
+    def recipe(self) -> Recipe:
+        """How its bundle comes about."""
+        return Recipe(
+            self._located,
+            self._opened,
+            self._prove,
+            self._before,
+            predictable=False,
+            sources=self._checksums_of_sources,
+        )
+
+    def checksums(self) -> Dict[str, str]:
+        """Of the sources that the release was made of."""
+        return self._checksums_of_sources() or self._known
+
+    def _checksums_of_sources(self) -> Dict[str, str]:
+        return {path: patches.checksum(content) for path, content in self._sources.items()}
 
     @contextmanager
-    def remembering() -> Iterator[None]:
+    def _remembering(self) -> Iterator[None]:
         try:
             yield
         except Refused as problem:
-            failures.remember_build(store, inputs, problem, timestamp(clock))
+            failures.remember_build(self.store, self._inputs, problem, timestamp(self._clock))
             raise
 
-    def before() -> None:
+    def _before(self) -> None:
         # What open pages were made by until now, and what there is to go back to.
-        own = replace(bundle, image=located.image.identifier, project="", force=False)
-        release = extract(engine, own, store, clock, step)
-        if not store.current():
-            store.remember_previous(release.name)
-        phases.begin()
-
-    def prove(tree: str) -> None:
-        phases.ended("extract")
-        step("extracted")
-        with remembering():
-            building.proof(engine, wanted, located, tree, clock)
-        store.forget_failure()
-        phases.ended("prove")
-        step("proved")
-
-    def built_step(name: str) -> None:
-        if name == "built":
-            phases.ended("build")
-        step(name)
+        own = replace(self._wanted.bundle, image=self._located.image.identifier, project="", force=False)
+        release = extract(self._engine, own, self.store, self._clock, self._step)
+        if not self.store.current():
+            self.store.remember_previous(release.name)
+        self.phases.begin()
 
     @contextmanager
-    def built() -> Iterator[Opened]:
+    def _opened(self) -> Iterator[Opened]:
         # A release that was there a moment ago may have been removed by another run.
-        sources.update(sources or building.sources(engine, wanted, located))
-        patched = patches.apply(wanted.patches, sources)
+        self._sources = self._sources or building.sources(self._engine, self._wanted, self._located)
+        patched = patches.apply(self._wanted.patches, self._sources)
         with ExitStack() as stack:
-            with remembering():
-                opened = stack.enter_context(
-                    building.built(engine, wanted, located, patched, store.log_path, built_step)
+            with self._remembering():
+                built = building.built(
+                    self._engine, self._wanted, self._located, patched, self.store.log_path, self._built_step
                 )
+                opened = stack.enter_context(built)
             yield opened
 
-    how = Recipe(
-        located,
-        built,
-        prove,
-        before,
-        predictable=False,
-        sources=lambda: {path: patches.checksum(content) for path, content in sources.items()},
-    )
-    outcome = present(engine, bundle, store, clock, step, how)
-    told = [{"path": path, "sha256": digest} for path, digest in sorted((how.sources() or checksums).items())]
-    extra = {"sources": told, "seconds": phases.seconds, "log": store.log_path}
-    return replace(outcome, payload={**outcome.payload, **extra})
+    def _built_step(self, name: str) -> None:
+        if name == "built":
+            self.phases.ended("build")
+        self._step(name)
+
+    def _prove(self, tree: str) -> None:
+        self.phases.ended("extract")
+        self._step("extracted")
+        with self._remembering():
+            building.proof(self._engine, self._wanted, self._located, tree, self._clock)
+        self.store.forget_failure()
+        self.phases.ended("prove")
+        self._step("proved")
 
 
 def _known_checksums(store: Store, located: Located, wanted: BuildRequest) -> Dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import datetime
-from typing import AbstractSet, Any, Callable, Dict, Tuple
+from typing import AbstractSet, Any, Callable, Dict, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
@@ -120,13 +120,8 @@ def _repair(
     if request.undo:
         completing.close(completed)
         outcome = undoing.bring_back(request, tools, completed, there)
-        lines = [
-            outcome.payload["report"],
-            *telling.completed_lines(completed, request, waiting),
-            *telling.aside_lines(damaged, aside),
-        ]
-        payload = {**outcome.payload, "set_aside": list(aside), "report": "\n".join(lines)}
-        return replace(outcome, payload=payload, changed=outcome.changed or bool(waiting) or bool(damaged))
+        more = (*telling.completed_lines(completed, request, waiting), *telling.aside_lines(damaged, aside))
+        return _with(outcome, more, bool(waiting or damaged), set_aside=list(aside))
     # Outside of check mode these have their workflow by now.
     away = frozenset((*completed.started, *completed.back)) if request.check_mode else frozenset()
     ours = frozenset(post for post, reason in completed.left if reason == completing.OVERDUE)
@@ -145,22 +140,35 @@ def _repair(
     lines += telling.remaining(found, done) + (["", *beyond] if beyond else []) + telling.aside_lines(damaged, aside)
     payload = {
         **_common(found, look, now),
-        "plan": [report.decision(item) for item in done.items[: look.limit]],
-        "planned": len(done.items),
-        "planned_ids": [item.id for item in done.items],
-        "left_alone": [report.skip(item) for item in done.skipped[: look.limit]],
-        "kept_away": list(done.kept_away),
-        "not_running": list(done.not_running),
-        "not_held": list(done.not_held),
-        "undo_file": done.undo_file,
+        **_done(done, look.limit),
         "completed": 0 if request.check_mode else completed.workflows,
-        "restored": [],
         "set_aside": list(aside),
         "report": "\n".join(lines),
     }
     changed = bool(done.items) or bool(waiting) or bool(damaged)
     warnings = (*telling.warnings(done), *telling.unknown(found))
     return Outcome(changed, payload, report.diff(plan) if plan.items else None, warnings)
+
+
+def _with(outcome: Outcome, lines: Sequence[str], changed: bool, **more: Any) -> Outcome:
+    """With further lines in its report, and further values."""
+    told = "\n".join((outcome.payload["report"], *lines))
+    return replace(outcome, payload={**outcome.payload, **more, "report": told}, changed=outcome.changed or changed)
+
+
+def _done(done: act.Done, limit: int) -> Dict[str, Any]:
+    """What became of the plan; at most `limit` rows of each list."""
+    return {
+        "plan": [report.decision(item) for item in done.items[:limit]],
+        "planned": len(done.items),
+        "planned_ids": [item.id for item in done.items],
+        "left_alone": [report.skip(item) for item in done.skipped[:limit]],
+        "kept_away": list(done.kept_away),
+        "not_running": list(done.not_running),
+        "not_held": list(done.not_held),
+        "undo_file": done.undo_file,
+        "restored": [],
+    }
 
 
 def planned(

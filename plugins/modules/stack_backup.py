@@ -228,8 +228,9 @@ report:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.postiz.plugins.module_utils import boundary
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.operations import Tools, backup
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.operations import backup
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.parameters import ARGUMENT_SPEC, parse
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools import Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor

@@ -149,7 +149,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.postiz.plugins.module_utils import boundary
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.drill import drill
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.drill_parameters import ARGUMENT_SPEC, parse
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.operations import Tools
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools import Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor

@@ -20,6 +20,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     parameters,
     restore,
     restore_parameters,
+    tools,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
@@ -50,7 +51,7 @@ def main() -> int:
 
     request = wanted.parse({**given, **json.loads(sys.stdin.readline())}, False)
     try:
-        outcome = operation(operations.Tools(connect(), connect, Clock(), step), request)
+        outcome = operation(tools.Tools(connect(), connect, Clock(), step), request)
     except StackError as problem:
         print(json.dumps({"error": str(problem)}))
         return 1

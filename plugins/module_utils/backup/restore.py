@@ -18,7 +18,6 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     volumes,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.operations import Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import (
     DATABASES,
     DONE,
@@ -30,6 +29,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_par
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run, judged
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Store
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools import Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, Refused
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import errors_of

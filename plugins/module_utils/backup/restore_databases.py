@@ -19,9 +19,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     restore_report,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import DATABASE, SavedDatabase
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import SeenServer
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.operations import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import DATABASES
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run, gate
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Store

@@ -17,9 +17,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     unsent,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import CONFIG, DATABASE
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import jwt_secret_of
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.operations import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import FILES
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run, gate, reachable
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome

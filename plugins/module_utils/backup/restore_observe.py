@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import databases
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import POSTIZ, Manifest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import (
     Project,
@@ -19,7 +20,6 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe imp
     jwt_secret_of,
     observe,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.operations import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_judge import WIPED, Live
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time

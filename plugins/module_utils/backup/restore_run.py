@@ -19,12 +19,13 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     stackfiles,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import CONFIG, TEMPORAL, Manifest, SavedFile
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.operations import Tools, login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_journal import Journal
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_observe import Scene
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup, Store
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools import Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, Refused, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, errors_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.scene import reach

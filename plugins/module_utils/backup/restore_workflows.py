@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import databases, endings, restore_report
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.operations import login
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import WORKFLOWS
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run, reachable
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome

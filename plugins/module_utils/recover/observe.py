@@ -2,16 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One look, as far as a decision needs it: all layers, and what stands in the way of a step."""
+"""One look, as far as a decision needs it: all layers, what is missing, and what came first."""
 
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, replace
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Tuple
+from typing import FrozenSet, List, Optional, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock, parse_time
+from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import gate
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.look import Connect, look, verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import (
@@ -22,55 +21,25 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model im
     Layer,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import Request as Diagnosis
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
-    LABEL_CONFIG_FILES,
-    LABEL_ENVIRONMENT_FILE,
-    Container,
-    ContainerDetail,
-    Engine,
-)
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
-    BadInput,
-    ContainerGone,
-    EngineAway,
-    EngineFailed,
-)
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, EngineAway, EngineFailed
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict, error, errors_of
-from ansible_collections.selfhost.postiz.plugins.module_utils.health import signatures
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.observe import LABEL_DEPENDS_ON, dependencies
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover import checkpoint
-from ansible_collections.selfhost.postiz.plugins.module_utils.recover.choose import STOPPED
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.ladder import POSTIZ, ladder
-from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import Cause, History, Rung, Situation
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import Cause, History, Situation
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.obstacles import for_person
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import (
+    Compose,
+    absent_services,
+    anonymous_data,
+    booted_at,
+    compose_of,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import blocked
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import observe as ask_temporal
 
-TEMPORAL_SERVICE = "temporal"
-DEFAULT_NAMESPACE = "default"
-# A service of this name keeps data that a new container may not find.
-_DATABASE = re.compile(r"postgres|elasticsearch|mysql|cassandra|redis", re.IGNORECASE)
-_KILLED = re.compile(r"exit code (0|137|143)\b")
 _BY_HEALTHCHECK = ("unhealthy", "starting", "starting-too-long", "flapping")
 _LAYERS = ("engine", "pm2", "temporal", "posts", "host")
-
-
-@dataclass(frozen=True)
-class Compose:
-    """What the containers' labels say about their project's files; `gone` says why they cannot be used."""
-
-    directory: str = ""
-    files: Tuple[str, ...] = ()
-    environment_files: Tuple[str, ...] = ()
-    gone: str = ""
-
-    def as_dict(self) -> Dict[str, Any]:
-        """The shape in which it is returned."""
-        return {
-            "directory": self.directory,
-            "files": list(self.files),
-            "environment_files": list(self.environment_files),
-            "gone": self.gone,
-        }
 
 
 @dataclass(frozen=True)
@@ -104,8 +73,8 @@ def observe(connect: Connect, diagnosis: Diagnosis, history: History, least_free
             f"The Compose project {diagnosis.project!r} has no container on this engine. Projects that have: {stacks}.",
             "correct the project name; a stack that was removed is provisioned, not recovered.",
         )
-    absent = _absent(containers, diagnosis.service)
-    anonymous = _anonymous(containers)
+    absent = absent_services(containers, diagnosis.service)
+    anonymous = anonymous_data(containers)
     if told is Verdict.HEALTHY and not absent:
         lock = None if POSTS in diagnosis.skip else checkpoint.locked(engine, diagnosis)
         well = _well(layers, found, lock, diagnosis.service, now)
@@ -122,8 +91,8 @@ def observe(connect: Connect, diagnosis: Diagnosis, history: History, least_free
     situation = Situation(
         verdict=told,
         cause=causes,
-        for_person=_for_person(engine, containers, layers, causes, absent) if causes else "",
-        booted_at=_booted_at(engine, containers, diagnosis.service),
+        for_person=for_person(engine, containers, layers, causes, absent) if causes else "",
+        booted_at=booted_at(engine, containers, diagnosis.service),
         settled=_settled(layers),
         postiz=diagnosis.service,
         compose_gone=compose.gone,
@@ -142,12 +111,6 @@ def _well(
     cause = Cause(lock.code, lock.component, lock.evidence, lock.remedy, service)
     told = Situation(Verdict.UNHEALTHY, (cause,), "", 0.0, True, service, "", flows=True)
     return Sight(layers, Verdict.UNHEALTHY, (lock, *found), told, Compose(), now)
-
-
-def _anonymous(containers: Tuple[Container, ...]) -> Tuple[str, ...]:
-    """Services that keep data where a new container would not find it."""
-    found = {item.service for item in containers if any(mount.anonymous for mount in item.mounts)}
-    return tuple(sorted(name for name in found if _DATABASE.search(name)))
 
 
 def _sight(
@@ -174,15 +137,6 @@ def _since_the_last_step(diagnosis: Diagnosis, history: History, clock: Clock) -
 def _blind(told: Verdict, found: Tuple[Finding, ...], diagnosis: Diagnosis) -> Situation:
     causes = tuple(Cause(item.code, item.component, item.evidence, item.remedy, "") for item in errors_of(found))
     return Situation(told, causes, "", 0.0, False, diagnosis.service, "the engine does not answer.")
-
-
-def _absent(containers: Tuple[Container, ...], service: str) -> FrozenSet[str]:
-    """Services without a container, as far as the others name them as what they depend on."""
-    present = {item.service for item in containers}
-    named = {
-        dependency.service for item in containers for dependency in dependencies(item.labels.get(LABEL_DEPENDS_ON, ""))
-    }
-    return frozenset((named | {service}) - present)
 
 
 def _disk(engine: Engine, least_free: int) -> List[Finding]:
@@ -234,94 +188,6 @@ def _cause(found: Finding, services: FrozenSet[str], asked: Diagnosis) -> Cause:
     return Cause(found.code, found.component, found.evidence, found.remedy, service, app)
 
 
-def _for_person(
-    engine: Engine,
-    containers: Tuple[Container, ...],
-    layers: Tuple[Layer, ...],
-    causes: Tuple[Cause, ...],
-    absent: FrozenSet[str],
-) -> str:
-    first = causes[0]
-    for cause in (first, *(item for item in causes[1:] if item.code in STOPPED)):
-        known = _known(layers, cause)
-        if known is not None and known.signature.person:
-            return f"{known.signature.meaning} {cause.service} says: {known.line[:160]}. {known.signature.remedy}"
-    services = {item.service for item in containers} | absent
-    steps = ladder(first.code)
-    if first.service in absent and _DATABASE.search(first.service):
-        return (
-            f"{first.service} is gone. If it kept its data in an anonymous volume, a new container would begin empty: look for "
-            "the old volume (docker volume ls --filter dangling=true) before it is made anew (docker compose up -d)."
-        )
-    if steps.rungs and first.service not in services:
-        return f"there is no service {first.service} in this project: it is run by somebody else."
-    if Rung.RESTORE_NAMESPACE in steps.rungs:
-        return _namespace_obstacle(engine, containers, first)
-    if Rung.RESTORE_SWEEPER in steps.rungs and "RUN_CRON is not set" in first.evidence:
-        return "RUN_CRON is not set, so Postiz shall not run its sweep: set it, or leave the sweep out of the look."
-    return ""
-
-
-def _known(layers: Tuple[Layer, ...], first: Cause) -> Optional[signatures.Match]:
-    """A log line whose meaning is known, of the culprit itself; what was killed did not end for what its log says."""
-    if _KILLED.search(first.evidence):
-        return None
-    containers = next(layer for layer in layers if layer.name == CONTAINERS)
-    lines = [item["known_line"] for item in containers.details.get("culprits", ()) if item["service"] == first.service]
-    return signatures.search("\n".join([*lines, first.evidence]))
-
-
-def _namespace_obstacle(engine: Engine, containers: Tuple[Container, ...], first: Cause) -> str:
-    """Only the namespace that the server itself would register is made: any other name may be a mistake."""
-    registered = DEFAULT_NAMESPACE
-    for item in containers:
-        if item.service == TEMPORAL_SERVICE:
-            registered = _environment(engine, item).get("DEFAULT_NAMESPACE") or registered
-    if f"no namespace {registered!r}" in first.evidence:
-        return ""
-    return f"the server registers the namespace {registered!r}, and Postiz asks for another one: correct the name."
-
-
-def _environment(engine: Engine, container: Container) -> Mapping[str, str]:
-    try:
-        return engine.detail(container.identifier).environment
-    except ContainerGone:
-        return {}
-
-
-def running(
-    engine: Engine, containers: Tuple[Container, ...], service: str
-) -> Tuple[Tuple[Container, ContainerDetail], ...]:
-    """Containers of a service that run, also paused ones."""
-    found = []
-    for item in containers:
-        if item.service == service and item.state in ("running", "paused"):
-            try:
-                found.append((item, engine.detail(item.identifier)))
-            except ContainerGone:
-                continue
-    return tuple(found)
-
-
-def _booted_at(engine: Engine, containers: Tuple[Container, ...], service: str) -> float:
-    times = [parse_time(detail.started_at) for _item, detail in running(engine, containers, service)]
-    return max((moment for moment in times if moment is not None), default=0.0)
-
-
 def _settled(layers: Tuple[Layer, ...]) -> bool:
     by_name = {layer.name: layer for layer in layers}
     return by_name[TEMPORAL].judged and by_name[TEMPORAL].verdict is Verdict.HEALTHY
-
-
-def compose_of(containers: Tuple[Container, ...]) -> Compose:
-    """The project's own files, from the labels of its containers."""
-    labels = next((item.labels for item in containers if item.labels.get(LABEL_CONFIG_FILES)), {})
-    directory = next((item.directory for item in containers if item.directory), "")
-    files = tuple(name for name in labels.get(LABEL_CONFIG_FILES, "").split(",") if name)
-    environment = tuple(name for name in labels.get(LABEL_ENVIRONMENT_FILE, "").split(",") if name)
-    if not files:
-        return Compose(directory, gone="the containers' labels name no compose file.")
-    missing = [name for name in (*files, *environment) if not os.path.isfile(name)]
-    if missing:
-        return Compose(directory, files, environment, f"{', '.join(missing)} is not on this host any more.")
-    return Compose(directory, files, environment)

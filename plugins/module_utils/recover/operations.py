@@ -26,8 +26,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model impo
     Step,
     component_of,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.recover.observe import Sight, observe, running
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.observe import Sight, observe
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.parameters import ActRequest, Request
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import running
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.result import payload_of, places, write
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor, secret_values
 

@@ -13,7 +13,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Ou
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.act import in_order
-from ansible_collections.selfhost.postiz.plugins.module_utils.recover.observe import compose_of
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import compose_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.rescue import copy, plan
 
 LABEL = "selfhost.postiz.rescued"

@@ -23,7 +23,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health.observe imp
 from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.model import App, Process, Snapshot
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover import act, evidence, parameters
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import Rung, Situation, Step
-from ansible_collections.selfhost.postiz.plugins.module_utils.recover.observe import Compose, Sight, compose_of
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.observe import Sight
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import Compose, compose_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
 from fake_engine import FakeEngine
 

@@ -23,7 +23,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model impo
     Rung,
     Situation,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.recover.observe import Compose, Sight
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.observe import Sight
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import Compose
 from contract import disagreements
 from fake_engine import FakeEngine
 

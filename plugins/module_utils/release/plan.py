@@ -7,20 +7,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterator, Optional, Tuple
+from typing import Optional, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, warning
-from ansible_collections.selfhost.postiz.plugins.module_utils.release import breaks
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import (
-    BACK,
     FORWARD,
-    Owner,
     Release,
     ServiceImage,
     Transaction,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.release.observe import Seen, Target
+from ansible_collections.selfhost.postiz.plugins.module_utils.release.observe import Seen
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters import Parameters
+from ansible_collections.selfhost.postiz.plugins.module_utils.release.stops import (
+    name_shared,
+    not_to_be_had,
+    not_whole,
+    other_postgresql,
+    under_way,
+    versions_apart,
+)
 
 NOTHING = "nothing"
 UPGRADE = "upgrade"
@@ -65,11 +70,11 @@ def judge(wanted: Parameters, seen: Seen) -> Plan:
     target = next((item for item in seen.targets if item.image.service == wanted.service), None)
     version = target.version if target is not None else ""
     findings = (
-        *_stack(wanted, seen),
-        *_registry(seen.targets),
-        *_postgresql(seen),
-        *_shared(seen),
-        *(_versions(wanted, seen, version) if changes else ()),
+        *not_whole(wanted, seen),
+        *not_to_be_had(seen.targets),
+        *other_postgresql(seen),
+        *name_shared(seen),
+        *(versions_apart(wanted, seen, version) if changes else ()),
     )
     return Plan(
         UPGRADE if changes else NOTHING,
@@ -96,106 +101,6 @@ def _changes(seen: Seen, targets: Tuple[ServiceImage, ...]) -> Tuple[Change, ...
         for image in targets
         if not image.identifier or now.get(image.service, nothing).identifier != image.identifier
     )
-
-
-def _stack(wanted: Parameters, seen: Seen) -> Iterator[Finding]:
-    if not seen.managed or not seen.containers:
-        what = "has no containers" if not seen.containers else "was not laid out by this collection"
-        yield error(
-            "upgrade-no-stack",
-            wanted.project,
-            f"The project {wanted.project} in {wanted.directory} {what}, so there is nothing to go back to.",
-            "run the playbook provision first; it takes over upstream's installation in place.",
-        )
-        return
-    for image in wanted.images:
-        if all(image.service != present.service for present in seen.running):
-            yield error(
-                "service-missing",
-                image.service,
-                "It has no container, so the stack is not whole.",
-                "run the playbook provision first.",
-            )
-
-
-def _registry(targets: Tuple[Target, ...]) -> Iterator[Finding]:
-    for item in targets:
-        if item.problem:
-            yield error(
-                "upgrade-registry-away",
-                item.image.service,
-                f"What {item.image.reference} is now cannot be learned: {item.problem}",
-                "look at the registry and the login; with upgrade_pull=never only what is on the host counts.",
-            )
-        elif not item.local and not item.image.digest:
-            yield error(
-                "upgrade-image-missing",
-                item.image.service,
-                f"{item.image.reference} is not on the host, and upgrade_pull=never forbids to ask for it.",
-                "load it, or leave upgrade_pull at always.",
-            )
-
-
-def _shared(seen: Seen) -> Iterator[Finding]:
-    """Names of images are the engine's, and not one stack's."""
-    for item in seen.targets:
-        others = sorted(
-            {
-                other.project or other.name
-                for other in seen.others
-                if other.image == item.image.reference and other.image_identifier != item.image.identifier
-            }
-        )
-        if others:
-            yield warning(
-                "upgrade-name-shared",
-                item.image.service,
-                f"{item.image.reference} will stand for another image on this host, and {', '.join(others)} runs by that name, too: "
-                "its next provision, or docker compose up, would bring that image without an upgrade.",
-                "let each stack name its release by version or digest.",
-            )
-
-
-def _postgresql(seen: Seen) -> Iterator[Finding]:
-    """A server of another major version does not start on the files of the one before."""
-    for item in seen.targets:
-        now = seen.postgresql.get(item.image.service, "")
-        if now and item.postgresql and now != item.postgresql:
-            yield error(
-                "upgrade-postgresql-major",
-                item.image.service,
-                f"{item.image.reference} is PostgreSQL {item.postgresql}, and the files on its volume are of {now}: it would not start.",
-                f"keep an image of PostgreSQL {now} for the upgrade. To move on: playbook backup, then restore with "
-                "restore_volumes=fresh and restore_accept_newer_postgresql=true below the new image.",
-            )
-
-
-def _versions(wanted: Parameters, seen: Seen, version: str) -> Iterator[Finding]:
-    if breaks.goes_back(seen.version, version):
-        yield error(
-            "upgrade-goes-back",
-            wanted.service,
-            f"{version} is older than {seen.version}, which runs: its schema push would drop columns with their data.",
-            "use the playbook rollback, which brings the database back, too; or if the inventory only still has the older "
-            "one, put the one that runs there (stack_postiz_image).",
-        )
-    for found in breaks.between(seen.version, version):
-        if found.stops:
-            yield error("upgrade-skip", wanted.service, found.what, found.remedy)
-        elif found.name not in wanted.acknowledge:
-            yield error(
-                "upgrade-break",
-                wanted.service,
-                f"Between {seen.version} and {version} lies {found.name}: {found.what}",
-                f'{found.remedy[:-1]}: -e \'{{"upgrade_acknowledge": ["{found.name}"]}}\'',
-            )
-    if version and breaks.parse(version) is None:
-        yield warning(
-            "upgrade-version-unknown",
-            wanted.service,
-            f"{version} is no version, so known breaks cannot be looked up before it is pulled.",
-            "name a release by its version.",
-        )
 
 
 def _rollback(wanted: Parameters, seen: Seen) -> Plan:
@@ -233,7 +138,7 @@ def _rollback(wanted: Parameters, seen: Seen) -> Plan:
         pull,
         version,
         release.number if release is not None else 0,
-        (*_stack(wanted, seen), *findings),
+        (*not_whole(wanted, seen), *findings),
     )
 
 
@@ -286,22 +191,5 @@ def _open(wanted: Parameters, seen: Seen, found: Transaction) -> Plan:
         pull,
         str(found.info.get("version") or versions.get(wanted.service, "")),
         found.back_to,
-        (*_owner(wanted, seen, found), *missing),
-    )
-
-
-def _owner(wanted: Parameters, seen: Seen, found: Transaction) -> Iterator[Finding]:
-    """Whether somebody else is at it. The own process, one that is gone, and one long silent are not."""
-    quiet = seen.now - found.last
-    gone = wanted.owner_alive == "no" or (wanted.owner_alive == "unknown" and quiet > wanted.stale_after)
-    if wanted.owner == found.owner or gone or wanted.break_lock:
-        return
-    what = "A rollback" if found.direction == BACK else "An upgrade"
-    yield error(
-        "upgrade-under-way",
-        wanted.project,
-        f"{what} of {Owner.parse(found.owner)} is under way since {seen.now - found.began:.0f} s; "
-        f"its last step, {found.started or 'none'}, began {quiet:.0f} s ago.",
-        f"wait for it. It counts as dead after {wanted.stale_after:.0f} s of silence; "
-        "if you know that it is, run again with -e upgrade_break_lock=true",
+        (*under_way(wanted, seen, found), *missing),
     )

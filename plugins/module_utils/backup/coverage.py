@@ -18,7 +18,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model impor
     UPLOADS,
     Exclusion,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import Place, Project
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Place, Project
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.rules import (
     EMPTY_DATABASE,
     NOT_CHOSEN,

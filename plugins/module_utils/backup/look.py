@@ -15,8 +15,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import data
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.coverage import Copy, Coverage, estimate, judge
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.databases import Login, ServerFacts, end_left
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import DATABASE, TEMPORAL_PART
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import Project, SeenServer, observe
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import observe
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.parameters import Request
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Project, SeenServer
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup, Store, no_space
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused, StackError

@@ -21,8 +21,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model impor
     SavedFile,
     Server,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import SeenServer
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.parameters import Request
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import SeenServer
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import PARTIAL, Backup, Store, expired
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.taking import take
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools import Tools

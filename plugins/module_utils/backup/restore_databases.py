@@ -21,7 +21,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import DATABASE, SavedDatabase
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import SeenServer
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import SeenServer
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import DATABASES
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run, gate
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Store

@@ -14,12 +14,8 @@ from typing import Any, Dict, List, Optional, Tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import databases
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import POSTIZ, Manifest
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import (
-    Project,
-    SeenServer,
-    jwt_secret_of,
-    observe,
-)
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import jwt_secret_of, observe
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Project, SeenServer
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_judge import WIPED, Live
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time

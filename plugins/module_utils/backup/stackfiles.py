@@ -20,7 +20,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model impor
     Manifest,
     SavedFile,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import Project
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Project
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import (
     file_errors,
     replace_synced,

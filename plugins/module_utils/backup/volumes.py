@@ -13,7 +13,7 @@ from typing import Callable, Iterator
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import files
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.coverage import Copy
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import SavedVolume
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import Place
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Place
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import file_errors
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.lifecycle import Mounted, NewContainer
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine, Volume

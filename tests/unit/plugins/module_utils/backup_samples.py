@@ -15,7 +15,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model impor
     Server,
     ServiceImage,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import Place, Project, SeenServer
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Place, Project, SeenServer
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Volume
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import Fingerprint
 

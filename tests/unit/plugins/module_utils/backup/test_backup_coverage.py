@@ -6,7 +6,7 @@ import backup_samples as samples
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.coverage import Chosen, Coverage, judge
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import PARTS, Exclusion
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import Elsewhere, Project
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Elsewhere, Project
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Volume
 
 LIVE = (samples.POSTS, samples.WORKFLOWS, samples.EMPTY)

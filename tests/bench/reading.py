@@ -24,6 +24,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.observe import Looker
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Plan
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.scene import Scene
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.tools import Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Answer
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.model import Snapshot
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.trail import Trail
@@ -160,14 +161,14 @@ def report(target: Target) -> search.Found:
         return search.find(connection, eye, asked.look, keep=None)
 
 
-def plan(connection: Any, target: Target, workflows: Workflows, folder: str) -> tuple[Plan, act.Tools]:
+def plan(connection: Any, target: Target, workflows: Workflows, folder: str) -> tuple[Plan, Tools]:
     """What stuck_posts does up to its plan, and what it carries it out with."""
     asked = request(folder)
     now = rows.database_now(connection)
     eye = looker(asked, target, workflows, now)
     _found, made = operations.planned(connection, eye, asked, now)
     connection.rollback()
-    tools = act.Tools(
+    tools = Tools(
         connection=connection,
         workflows=workflows,
         look=eye.judge,

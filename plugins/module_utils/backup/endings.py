@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.act import UNCONFIRMED
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import UNCONFIRMED
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.trail import Trail
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import Workflow, Workflows
 

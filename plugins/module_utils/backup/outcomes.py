@@ -20,7 +20,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store impor
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, StackError
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.act import UNCONFIRMED
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import UNCONFIRMED
 
 _PAGE = 500
 _GRACE_SECONDS = 15

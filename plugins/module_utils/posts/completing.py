@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from typing import AbstractSet, Dict, List, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import going_back, undo, unsure
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.act import Tools, start_all
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.classify import MARGIN_SECONDS, epoch
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, Judged, PostClass, Row
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.progress import told
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.starting import start_all
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.tools import Tools
 
 _REMEDY = "run the same again with the same undo_directory: it finishes the interrupted run."
 OVERDUE = "overdue by now: planned like every overdue post without a workflow"

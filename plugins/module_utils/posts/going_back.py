@@ -12,12 +12,19 @@ from datetime import datetime
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import changes, rows, undo, unsure
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.act import UNCONFIRMED, Tools, start_all
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.classify import epoch
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.ending import Ended, Ending
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, Judged, PostClass, Row
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import (
+    UNCONFIRMED,
+    Action,
+    Judged,
+    PostClass,
+    Row,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import PROTECTED, Item
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.progress import told
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.starting import start_all
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.tools import Tools
 
 Value = TypeVar("Value")
 _AWAKE = "its workflow cannot be proved to sleep"

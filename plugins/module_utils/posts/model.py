@@ -19,6 +19,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows
 
 # State of a post that a workflow is of, and that the database has no row of.
 MISSING = "MISSING"
+# The error of a post that may be live, and that nobody must send again.
+UNCONFIRMED = "Could not confirm the post status"
 
 
 class PostClass(str, Enum):

@@ -37,6 +37,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts.progress imp
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.release import workflow_type
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.scene import Scene, open_scene
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.search import Found, find
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.tools import Tools
 
 
 def inform(engine: Engine, request: Request, clock: Clock) -> Outcome:
@@ -95,9 +96,7 @@ def repair(engine: Engine, request: ActRequest, clock: Clock, step: Callable[[st
             return _repair(engine, request, scene, looker, now, tools)
 
 
-def _repair(
-    engine: Engine, request: ActRequest, scene: Scene, looker: Looker, now: datetime, tools: act.Tools
-) -> Outcome:
+def _repair(engine: Engine, request: ActRequest, scene: Scene, looker: Looker, now: datetime, tools: Tools) -> Outcome:
     """Raises Unfinished for what is refused after an interrupted run was finished."""
     look = request.look
     project = look.temporal.wanted.project
@@ -208,8 +207,8 @@ def _tools(
     looker: Looker,
     clock: Clock,
     step: Callable[[str], None],
-) -> act.Tools:
-    return act.Tools(
+) -> Tools:
+    return Tools(
         connection=connection,
         workflows=scene.workflows,
         look=looker.judge,

@@ -17,7 +17,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts import (
     rows,
     undo_damage,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import PostClass
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import UNCONFIRMED, PostClass
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.parameters import ActRequest, Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.search import Found
 
@@ -79,7 +79,7 @@ def acted(done: act.Done, request: ActRequest, completed: Sequence[str]) -> List
     extra = [*report.reasons(done.skipped), *completed]
     if done.kept_away:
         extra.append(
-            f"{len(done.kept_away)} had begun to publish while they were being changed: marked '{act.UNCONFIRMED}', "
+            f"{len(done.kept_away)} had begun to publish while they were being changed: marked '{UNCONFIRMED}', "
             f"look at their channels: {', '.join(done.kept_away[:5])}."
         )
     if done.not_held:

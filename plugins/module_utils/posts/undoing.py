@@ -12,7 +12,6 @@ from typing import Any, Dict
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import (
-    act,
     completing,
     going_back,
     report,
@@ -21,9 +20,10 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts import (
     undo_damage,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.parameters import ActRequest
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.tools import Tools
 
 
-def bring_back(request: ActRequest, tools: act.Tools, completed: completing.Completed, there: bool) -> Outcome:
+def bring_back(request: ActRequest, tools: Tools, completed: completing.Completed, there: bool) -> Outcome:
     """`there` says that the file was there before interrupted runs were finished."""
     path = undo.current(request.undo_file)
     project = request.look.temporal.wanted.project
@@ -55,7 +55,7 @@ def bring_back(request: ActRequest, tools: act.Tools, completed: completing.Comp
     return Outcome(changed or bool(warnings), payload, warnings=warnings)
 
 
-def _would_undo(path: str, head: undo.Header, request: ActRequest, tools: act.Tools) -> Outcome:
+def _would_undo(path: str, head: undo.Header, request: ActRequest, tools: Tools) -> Outcome:
     would = going_back.foreseen(path, tools)
     first = "" if path.endswith(undo.UNDO) else "An interrupted run of this file would be finished first. "
     lines = [

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Dict, Iterable, List, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import changes, rows
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.act import UNCONFIRMED, Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.ending import REASON
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, Row
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import UNCONFIRMED, Action, Row
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Item
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.tools import Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.undo import Decision
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import Workflow, workflow_id
 

@@ -25,6 +25,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import
     World,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Plan, build
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.tools import Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.trail import Trail
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import (
     RUNNING,
@@ -330,8 +331,8 @@ class Lab:
             )
         return found
 
-    def tools(self) -> act.Tools:
-        return act.Tools(
+    def tools(self) -> Tools:
+        return Tools(
             connection=self.database,
             workflows=self.temporal,
             look=self.look,

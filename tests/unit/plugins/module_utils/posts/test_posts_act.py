@@ -15,11 +15,13 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts import (
     act,
     completing,
     going_back,
+    holding,
     undo,
     unsure,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import (
     MISSING,
+    UNCONFIRMED,
     Action,
     Judged,
     PostClass,
@@ -183,7 +185,7 @@ def test_what_began_while_a_killed_run_ended_it_is_marked_by_the_next(tmp_path: 
     lab.database.rollback()
     lab.interrupt = ""
     found = completing.complete(lab.tools())
-    assert (lab.state("p1"), lab.database.saved["p1"].error) == ("ERROR", act.UNCONFIRMED)
+    assert (lab.state("p1"), lab.database.saved["p1"].error) == ("ERROR", UNCONFIRMED)
     assert found.left == (() if interrupt == "commit" else (("p1", unsure.MARKED),))
     assert (lab.temporal.started, lab.files()) == ([], ["undo.jsonl"])
 
@@ -206,7 +208,7 @@ def test_publishing_that_began_while_it_was_ended_is_never_started_again(tmp_pat
     assert done.kept_away == ("p1",)
     assert [start.post for start in lab.temporal.started] == ["p2"]
     assert lab.state("p1") == "ERROR"
-    assert lab.database.saved["p1"].error == act.UNCONFIRMED == "Could not confirm the post status"
+    assert lab.database.saved["p1"].error == UNCONFIRMED == "Could not confirm the post status"
     assert lab.database.saved["p1"].row.due == row().due
     assert (lab.state("p2"), lab.database.saved["p2"].error) == ("QUEUE", None)
     kept = {item.decision.post: item.decision.kept_away for item in undo.records(done.undo_file)}
@@ -224,7 +226,7 @@ def test_whatever_was_asked_publishing_that_began_is_told_as_such(tmp_path: Path
     done = lab.carry_out(lab.plan({PostClass.RUNNING_OVERDUE: action}))
     assert done.kept_away == ("p1",)
     saved = lab.database.saved["p1"]
-    assert (saved.row.state, saved.row.deleted, saved.error) == ("ERROR", False, act.UNCONFIRMED)
+    assert (saved.row.state, saved.row.deleted, saved.error) == ("ERROR", False, UNCONFIRMED)
 
 
 def test_a_ghost_that_began_to_publish_is_told_and_its_row_is_left(tmp_path: Path) -> None:
@@ -236,7 +238,7 @@ def test_a_ghost_that_began_to_publish_is_told_and_its_row_is_left(tmp_path: Pat
 def test_a_post_that_may_be_live_says_so_and_not_the_operator_s_reason(tmp_path: Path) -> None:
     lab = Lab(tmp_path, [row(id="p1"), row(id="p2")], {"p1": BEGUN})
     done = lab.carry_out(lab.plan({PostClass.OUTCOME_UNKNOWN: Action.FAIL, PostClass.NO_WORKFLOW: Action.FAIL}))
-    assert {name: one.error for name, one in lab.database.saved.items()} == {"p1": act.UNCONFIRMED, "p2": "given up"}
+    assert {name: one.error for name, one in lab.database.saved.items()} == {"p1": UNCONFIRMED, "p2": "given up"}
     assert done.kept_away == ()
     kept = {item.decision.post: item.decision.kept_away for item in undo.records(done.undo_file)}
     assert kept == {"p1": True, "p2": False}
@@ -271,7 +273,7 @@ def test_a_thread_of_which_somebody_holds_a_part_is_left_alone(tmp_path: Path) -
     lab.database.locked.add("p1.two")
     done = lab.carry_out(lab.plan({PostClass.NO_WORKFLOW: Action.DELETE}))
     assert [item.id for item in done.items] == ["p2"]
-    assert [(one.judged.row.id, one.reason) for one in done.skipped] == [("p1", act._CHANGED)]
+    assert [(one.judged.row.id, one.reason) for one in done.skipped] == [("p1", holding._CHANGED)]
     assert {name for name, one in lab.database.saved.items() if one.row.deleted} == {"p2"}
     assert lab.log.index("take") < lab.log.index("take_thread") < lab.log.index("name_thread")
 
@@ -320,7 +322,7 @@ def test_what_changed_since_the_plan_is_left_alone_and_told(tmp_path: Path, mean
     before = {name: replace(one) for name, one in lab.database.posts.items()}
     done = lab.carry_out(plan)
     assert [item.id for item in done.items] == ["p2"]
-    assert [(one.judged.row.id, one.reason) for one in done.skipped] == [("p1", act._CHANGED)]
+    assert [(one.judged.row.id, one.reason) for one in done.skipped] == [("p1", holding._CHANGED)]
     assert lab.database.saved.get("p1") == before.get("p1")
     assert "terminate post_p1" not in lab.log
     assert [start.post for start in lab.temporal.started] == ["p2"]
@@ -344,7 +346,7 @@ def test_a_workflow_that_appeared_meanwhile_is_not_ended_unseen(tmp_path: Path) 
     plan = lab.plan({PostClass.NO_WORKFLOW: Action.HOLD})
     appeared(lab)
     done = lab.carry_out(plan)
-    assert ([one.reason for one in done.skipped], done.items) == ([act._CHANGED], ())
+    assert ([one.reason for one in done.skipped], done.items) == ([holding._CHANGED], ())
     assert (lab.temporal.known["post_p1"].running, lab.state("p1"), lab.files()) == (True, "QUEUE", [])
 
 

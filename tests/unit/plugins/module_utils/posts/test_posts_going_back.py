@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import act, completing, going_back, undo
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, PostClass
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import UNCONFIRMED, Action, PostClass
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.trail import Trail
 from posts_lab import ASLEEP, BEGUN, STAMP, Lab
 from posts_samples import EPOCH, NOW, row, world
@@ -76,7 +76,7 @@ def test_what_begins_while_it_is_being_undone_is_kept_away_for_ever(tmp_path: Pa
     lab.temporal.begins = ["post_p1"]
     first = going_back.undone(path, lab.tools())
     assert dict(first.left)["p1"] == going_back.BEGAN
-    assert (lab.state("p1"), lab.database.saved["p1"].error) == ("ERROR", act.UNCONFIRMED)
+    assert (lab.state("p1"), lab.database.saved["p1"].error) == ("ERROR", UNCONFIRMED)
     # p2 is left for a reason that passes, so the file can be applied again.
     assert lab.files() == ["undo.jsonl"]
     assert {record.decision.post: record.decision.kept_away for record in undo.records(path)} == {
@@ -105,7 +105,7 @@ def test_an_undo_that_was_killed_does_not_start_what_began(tmp_path: Path, step:
     assert "p1" in dict(found.left)
     assert lab.files() == ["undone.jsonl"]
     # Postiz' own sweep would send it again.
-    assert (lab.state("p1"), lab.database.saved["p1"].error) == ("ERROR", act.UNCONFIRMED)
+    assert (lab.state("p1"), lab.database.saved["p1"].error) == ("ERROR", UNCONFIRMED)
 
 
 def test_a_post_is_judged_again_before_it_is_started(tmp_path: Path) -> None:

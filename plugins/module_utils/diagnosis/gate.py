@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any, Dict, List, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
-from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.look import Connect, look, verdict
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.layers import Connect
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.look import look, verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import (
     CONTAINERS,
     ENDPOINTS,

@@ -7,12 +7,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Callable, FrozenSet, List, Mapping, Set, Tuple
+from typing import FrozenSet, List, Mapping, Set, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.verify import served_mismatch
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.layers import (
+    Connect,
+    layer_of_apps,
+    look_at_containers,
+    look_at_endpoint,
+    look_at_posts,
+    look_at_temporal,
+    settled_early,
+    with_frontend,
+    without_service,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import (
-    CONTAINERS,
     ENDPOINTS,
     ENGINE,
     LAYERS,
@@ -22,36 +31,19 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model im
     Layer,
     Request,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway, LibraryMissing
-from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict, error, errors_of, warning
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict, error
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import worst
-from ansible_collections.selfhost.postiz.plugins.module_utils.health import endpoints
-from ansible_collections.selfhost.postiz.plugins.module_utils.health import gate as container_gate
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import PASSING, graph
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import graph
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import Snapshot
-from ansible_collections.selfhost.postiz.plugins.module_utils.health.wait import Gate, Outcome
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.wait import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.pm2 import gate as pm2_gate
-from ansible_collections.selfhost.postiz.plugins.module_utils.pm2.judge import judge as judge_pm2
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import DatabaseFailed, reading, target
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.overdue import count
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal import gate as temporal_gate
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Trouble
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import judge as judge_temporal
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import verdict as temporal_verdict
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import observe
-
-STATEMENT_SECONDS = 10.0
-# What a normal boot shows, as long as something of it moves.
-_BOOTING = (*PASSING, "not-started")
 
 # What upstream's services stand on.
 _UPSTREAM: Mapping[str, Tuple[str, ...]] = {
     "postiz": ("postiz-postgres", "postiz-redis", "temporal"),
     "temporal": ("temporal-postgresql", "temporal-elasticsearch"),
 }
-
-Connect = Callable[[], Engine]
 
 
 def look(connect: Connect, request: Request, clock: Clock, container_seconds: float) -> Tuple[Layer, ...]:
@@ -66,71 +58,42 @@ def look(connect: Connect, request: Request, clock: Clock, container_seconds: fl
 def _look(connect: Connect, request: Request, clock: Clock, container_seconds: float) -> Tuple[Layer, ...]:
     engine = connect()
     found = [Layer(ENGINE, Verdict.HEALTHY, (), "answers")]
-    containers, outcome = _containers(connect, engine, request, clock, container_seconds)
+    containers, outcome = look_at_containers(connect, engine, request, clock, container_seconds)
     found.append(containers)
     if outcome.observation is None:
         return _complete(found)
     snapshot = outcome.observation.snapshot
     if containers.verdict is Verdict.HEALTHY and not _runs(snapshot, request.service):
-        found[-1] = _without(containers, request.service)
+        found[-1] = without_service(containers, request.service)
     if not _runs(snapshot, request.service) or _blamed(outcome, snapshot, request.service):
         return _complete(found)
     if ENDPOINTS not in request.skip and containers.verdict is not Verdict.SETTLING:
-        found.append(_with_frontend(_endpoint(snapshot, request), engine, request))
+        found.append(with_frontend(look_at_endpoint(snapshot, request), engine, request))
     apps = replicas = None
     if PM2 not in request.skip:
         replicas = pm2_gate.look_once(engine, request.pm2)
-        apps = _pm2_layer(replicas, request)
+        apps = layer_of_apps(replicas, request)
         found.append(apps)
     if apps is not None and apps.verdict in (Verdict.UNHEALTHY, Verdict.UNKNOWN):
         return _complete(found)
     if TEMPORAL not in request.skip:
-        told = _temporal(engine, request, clock)
+        told = look_at_temporal(engine, request, clock)
         if apps is not None and apps.verdict is Verdict.SETTLING:
             if told.verdict is Verdict.HEALTHY and replicas is not None:
                 # Living pollers end the quiet window early, if the apps are all there.
-                settled = _pm2_layer(_settled(replicas, request), request)
+                settled = layer_of_apps(settled_early(replicas, request), request)
                 found[found.index(apps)] = settled if settled.verdict is Verdict.HEALTHY else apps
             elif told.verdict is Verdict.UNHEALTHY:
                 told = replace(told, verdict=Verdict.SETTLING)
         found.append(told)
     if POSTS not in request.skip:
-        found.append(_posts(engine, request))
+        found.append(look_at_posts(engine, request))
     return _complete(found)
 
 
 def _complete(found: List[Layer]) -> Tuple[Layer, ...]:
     by_name = {layer.name: layer for layer in found}
     return tuple(by_name.get(name) or Layer(name, Verdict.UNKNOWN, judged=False) for name in LAYERS)
-
-
-def _containers(
-    connect: Connect, engine: Engine, request: Request, clock: Clock, seconds: float
-) -> Tuple[Layer, Outcome]:
-    asked = replace(request.containers, timeout_seconds=seconds)
-    outcome = Gate(connect, container_gate.ask, clock, asked, None).wait()
-    told = container_gate.result(outcome, asked, engine)
-    services = told.details["services"]
-    good = sum(1 for item in services if item["satisfied"])
-    verdict = told.verdict
-    codes = [finding.code for finding in told.findings]
-    if codes and all(code in _BOOTING for code in codes) and any(code in PASSING for code in codes):
-        verdict = Verdict.SETTLING
-    text = told.details["first_cause"] or f"{good} of {len(services)} as expected"
-    evidence = "" if told.verdict is Verdict.HEALTHY else told.report.partition("\n\n")[2]
-    return Layer(CONTAINERS, verdict, told.findings, text, True, evidence, told.details), outcome
-
-
-def _without(containers: Layer, service: str) -> Layer:
-    """Every container may be as expected, and the one that publishes is not among them."""
-    finding = error(
-        "missing-container",
-        service,
-        "no container of this service runs, so nothing is published.",
-        "start it (playbook provision, or docker compose up -d); if the service has another name, say so in health_service.",
-    )
-    summary = f"{service} has no running container"
-    return replace(containers, verdict=Verdict.UNHEALTHY, findings=(finding, *containers.findings), summary=summary)
 
 
 def _runs(snapshot: Snapshot, service: str) -> bool:
@@ -152,105 +115,6 @@ def _blamed(outcome: Outcome, snapshot: Snapshot, service: str) -> FrozenSet[str
                 below.add(name)
                 pending.append(name)
     return frozenset(trouble.service for trouble in outcome.judgement.troubles) & (below - {service})
-
-
-def _endpoint(snapshot: Snapshot, request: Request) -> Layer:
-    resolved, unpublished = endpoints.resolve(request.endpoint, snapshot)
-    if unpublished:
-        return Layer(ENDPOINTS, Verdict.HEALTHY, (), "no port is published, so none is asked")
-    trouble = endpoints.judge(resolved, container_gate.ask(resolved))
-    if trouble is None:
-        return Layer(ENDPOINTS, Verdict.HEALTHY, (), f"{resolved.url} answers")
-    remedy = "see the layers above: the app behind the proxy, or the proxy itself."
-    finding = error(trouble.code, trouble.service, f"it {trouble.state}.", remedy)
-    return Layer(ENDPOINTS, Verdict.UNHEALTHY, (finding,), f"{trouble.service} {trouble.state}")
-
-
-def _with_frontend(layer: Layer, engine: Engine, request: Request) -> Layer:
-    """The proxy may answer well with the pages of another release than the image's."""
-    if not request.frontend_path:
-        return layer
-    wrong = [
-        finding
-        for container in engine.project_containers(request.project)
-        if container.service == request.service
-        for finding in (served_mismatch(engine, container, request.frontend_path),)
-        if finding is not None
-    ]
-    if not errors_of(wrong):
-        # What cannot be told is worth a word, and no reason to call it unhealthy.
-        return replace(layer, findings=(*layer.findings, *wrong)) if wrong else layer
-    text = f"{layer.summary}; the frontend is of another release than the image"
-    return replace(layer, verdict=Verdict.UNHEALTHY, findings=(*wrong, *layer.findings), summary=text)
-
-
-def _settled(replicas: Tuple[pm2_gate.Replica, ...], request: Request) -> Tuple[pm2_gate.Replica, ...]:
-    settings = replace(request.pm2.settings, pollers_seen=True)
-    return tuple(
-        replace(item, judgement=judge_pm2(item.snapshot, settings)) if item.snapshot else item for item in replicas
-    )
-
-
-def _pm2_layer(replicas: Tuple[pm2_gate.Replica, ...], request: Request) -> Layer:
-    told = pm2_gate.result(replicas, request.pm2)
-    apps = [app for container in told.details["containers"] for app in container["apps"]]
-    good = sum(1 for app in apps if app["status"] == "online" and (app["listening"] or not app["port"]))
-    text = f"{good} of {len(request.pm2.settings.apps) * len(replicas)} apps online and listening"
-    if told.verdict is Verdict.SETTLING:
-        text += f"; quiet window: {told.details['settling_seconds']:.0f} s left"
-    return Layer(PM2, told.verdict, told.findings, text, True, "", told.details)
-
-
-def _temporal(engine: Engine, request: Request, clock: Clock) -> Layer:
-    snapshot = observe(engine, request.temporal.wanted, clock)
-    findings = judge_temporal(snapshot, request.temporal.settings)
-    told = temporal_gate.result(snapshot, findings, request.temporal)
-    pollers = [
-        f"{item['name']}: {item['workflow_pollers']} workflow, {item['activity_pollers']} activity"
-        for item in told.details["queues"]
-    ]
-    none = "missing" if snapshot.sweeper.trouble is Trouble.NOT_FOUND else "not told"
-    text = f"living pollers on {'; '.join(pollers)}; sweeper {told.details['sweeper'] or none}"
-    return Layer(TEMPORAL, temporal_verdict(findings), findings, text, True, "", told.details)
-
-
-def _posts(engine: Engine, request: Request) -> Layer:
-    containers = engine.project_containers(request.project)
-    environment = next(
-        (engine.detail(item.identifier).environment for item in containers if item.service == request.service), {}
-    )
-    try:
-        with reading(target(environment, containers, engine), STATEMENT_SECONDS) as cursor:
-            overdue = count(cursor, request.overdue_seconds)
-    except DatabaseFailed as problem:
-        finding = error("posts-unknown", POSTS, problem.message, problem.remedy)
-        return Layer(POSTS, Verdict.UNKNOWN, (finding,), "cannot be counted")
-    except LibraryMissing as problem:
-        finding = error("python-library-missing", POSTS, problem.message, problem.remedy)
-        return Layer(POSTS, Verdict.UNKNOWN, (finding,), "cannot be counted")
-    findings = []
-    minutes = request.overdue_seconds / 60
-    if overdue.swept:
-        evidence = (
-            f"{overdue.swept} posts of usable channels are overdue by more than {minutes:.0f} minutes "
-            f"(the oldest by {overdue.oldest_seconds / 60:.0f}), although the sweep should have taken them up."
-        )
-        findings.append(
-            error("posts-overdue", POSTS, evidence, "look at them with stuck_posts_info before they go out at once.")
-        )
-    if overdue.older:
-        evidence = f"{overdue.older} posts are overdue by more than two days; nothing takes them up again by itself."
-        findings.append(
-            warning("posts-older-than-sweep", POSTS, evidence, "decide about each: reschedule, hold or fail.")
-        )
-    text = f"{overdue.swept + overdue.older} overdue by more than {minutes:.0f} minutes"
-    verdict = Verdict.UNHEALTHY if overdue.swept else Verdict.HEALTHY
-    details = {
-        "overdue": overdue.swept,
-        "older_than_sweep": overdue.older,
-        "oldest_seconds": round(overdue.oldest_seconds, 1),
-    }
-    return Layer(POSTS, verdict, tuple(findings), text, True, "", details)
 
 
 def verdict(layers: Tuple[Layer, ...]) -> Verdict:

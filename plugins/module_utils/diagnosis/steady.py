@@ -12,7 +12,8 @@ from typing import Dict, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import gate
-from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.look import Connect, look, verdict
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.layers import Connect
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.look import look, verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import CONTAINERS, PM2, Layer, Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway, EngineFailed

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
-from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import gate, look, steady
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import gate, steady
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import layers as module
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import (
     CONTAINERS,
     ENDPOINTS,
@@ -120,8 +121,8 @@ def test_a_frontend_that_nobody_can_judge_is_not_unhealthy(
     monkeypatch: pytest.MonkeyPatch, judge: Callable[..., Finding], verdict: Verdict
 ) -> None:
     told = judge("bundle-image-mismatch", "postiz-1", "it serves the build b.", "look.")
-    monkeypatch.setattr(look, "served_mismatch", lambda *_given: told)
-    layer = look._with_frontend(Layer(ENDPOINTS, Verdict.HEALTHY), OneContainer(), request())  # type: ignore[arg-type]
+    monkeypatch.setattr(module, "served_mismatch", lambda *_given: told)
+    layer = module.with_frontend(Layer(ENDPOINTS, Verdict.HEALTHY), OneContainer(), request())  # type: ignore[arg-type]
     assert (layer.verdict, layer.findings) == (verdict, (told,))
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import AbstractSet, Dict, List, Optional, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts import going_back, undo, unsure
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts import going_back, staying, undo, unsure
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.classify import MARGIN_SECONDS, epoch
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import Action, Judged, PostClass, Row
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.progress import told
@@ -152,7 +152,7 @@ def _left_alone(one: Judged, tools: Tools, at_once: Dict[str, int]) -> Optional[
     """None if its workflow is to be started; an empty text for what is no longer queued."""
     if one.post_class is PostClass.NOT_QUEUED:
         return ""
-    reason = going_back.hindrance(one)
+    reason = staying.hindrance(one)
     if reason:
         return reason
     late = tools.epoch() - epoch(one.row.due)

@@ -6,36 +6,34 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts import changes, rows, undo, unsure
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.classify import epoch
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.ending import Ended, Ending
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import (
-    UNCONFIRMED,
-    Action,
-    Judged,
-    PostClass,
-    Row,
-)
-from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import PROTECTED, Item
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.model import UNCONFIRMED, Action, Judged, Row
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.plan import Item
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.progress import told
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.starting import start_all
+from ansible_collections.selfhost.postiz.plugins.module_utils.posts.staying import (
+    AWAKE,
+    MAY_BE_LIVE,
+    Seen,
+    as_it_was,
+    hindrance,
+    is_back,
+    why_left,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.tools import Tools
 
 Value = TypeVar("Value")
-_AWAKE = "its workflow cannot be proved to sleep"
 HELD = "somebody holds it, or changed it just now"
-IN_PART = "a part of its thread was changed since, and a thread comes back whole or not at all"
-_PASSING = (_AWAKE, HELD)
+_PASSING = (AWAKE, HELD)
 TOO_MANY = "overdue, and too many of its channel to go out at once"
 _AS_BEFORE = "overdue, and without a workflow as it was before"
 BEGAN = f"it began to publish and may be live: look at its channel; a queued row was marked '{UNCONFIRMED}'"
-_MAY_BE_LIVE = (*PROTECTED, PostClass.PUBLISHING, PostClass.HAS_RELEASE)
-_ROWS_UNTOUCHED = (Action.POKE.value, Action.END_WORKFLOW.value)
 _REMEDY = "run this again, or any repair with the same undo_directory: the next run finishes the undoing."
 
 
@@ -77,15 +75,6 @@ def look(posts: Sequence[str], tools: Tools) -> Tuple[Dict[str, Row], Dict[str, 
     return there, {one.row.id: one for one in tools.look(list(there.values()))}
 
 
-def hindrance(one: Judged) -> str:
-    """Why no workflow is started for a post that has none; empty if one is."""
-    if one.post_class in _MAY_BE_LIVE:
-        return f"it may be live ({one.post_class.value}): {one.evidence.rstrip('.')}"
-    if one.post_class in (PostClass.CHANNEL_BROKEN, PostClass.OLDER_THAN_SWEEP, PostClass.NOT_QUEUED):
-        return f"{one.post_class.value}: {one.evidence.rstrip('.')}"
-    return ""
-
-
 def may_go(row: Row, tools: Tools, at_once: Dict[str, int]) -> bool:
     """Of one channel, only so many overdue posts go out at once; the others wait for a repair that spreads them."""
     if epoch(row.due) > tools.epoch():
@@ -125,39 +114,19 @@ def undone(path: str, tools: Tools, at_once: Optional[Dict[str, int]] = None) ->
     return found
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """The records of a page by post, their rows and those of their threads, and these judged as they would be once they are
-    back."""
-
-    records: Mapping[str, undo.Record]
-    there: Mapping[str, Row]
-    judged: Mapping[str, Judged]
-    looked_at: float
-
-
 def _ids(page: Sequence[undo.Record]) -> List[str]:
     return [identifier for record in page for identifier in (record.decision.post, *record.thread)]
 
 
-def _look(page: Sequence[undo.Record], stamp: datetime, tools: Tools) -> _Seen:
+def _look(page: Sequence[undo.Record], stamp: datetime, tools: Tools) -> Seen:
     looked_at = tools.epoch()
     records = {record.decision.post: record for record in page}
     there = rows.by_ids(tools.connection, _ids(page))
     # A draft or a failed post tells nothing of its runs; queued again, it would.
     back = [
-        _as_it_was(records[post], row) if row.updated == stamp else row
-        for post, row in there.items()
-        if post in records
+        as_it_was(records[post], row) if row.updated == stamp else row for post, row in there.items() if post in records
     ]
-    return _Seen(records, there, {one.row.id: one for one in tools.look(back)}, looked_at)
-
-
-def _as_it_was(record: undo.Record, row: Row) -> Row:
-    if record.decision.action in _ROWS_UNTOUCHED or not record.rows:
-        return row
-    was = json.loads(record.rows[0])
-    return replace(row, state=was["state"], deleted=was.get("deletedAt") is not None)
+    return Seen(records, there, {one.row.id: one for one in tools.look(back)}, looked_at)
 
 
 def _undo_page(
@@ -172,11 +141,11 @@ def _undo_page(
     fit: List[undo.Record] = []
     again: List[str] = []
     for post, record in seen.records.items():
-        if _is_back(record.decision, seen.there.get(post)):
+        if is_back(record.decision, seen.there.get(post)):
             # An undo that was interrupted brought it back already.
             again.append(post)
             continue
-        reason = _why_left(record, seen, stamp) or ("" if held.issuperset((post, *record.thread)) else HELD)
+        reason = why_left(record, seen, stamp) or ("" if held.issuperset((post, *record.thread)) else HELD)
         left += [(post, reason)] if reason else []
         fit += [] if reason else [record]
     ended = _end_all(seen, [record.decision.post for record in fit], tools)
@@ -187,7 +156,7 @@ def _undo_page(
         left += [(post, BEGAN) for post in sorted(ended.begun)]
     else:
         unconfirmed = 0
-    left += [(post, _AWAKE) for post in sorted(ended.awake)]
+    left += [(post, AWAKE) for post in sorted(ended.awake)]
     safe = [record for record in fit if record.decision.post not in ended.begun | ended.awake]
     changes.restore(tools.connection, [text for record in safe for text in record.rows], stamp)
     tools.step("restored")
@@ -200,13 +169,7 @@ def _undo_page(
     return Undone(back, tuple(left), started, unstarted)
 
 
-def _is_back(decision: undo.Decision, row: Optional[Row]) -> bool:
-    if decision.kept_away or decision.action in _ROWS_UNTOUCHED:
-        return False
-    return row is not None and row.updated == decision.before
-
-
-def _mark_unconfirmed(seen: _Seen, begun: Iterable[str], tools: Tools, stamp: datetime) -> int:
+def _mark_unconfirmed(seen: Seen, begun: Iterable[str], tools: Tools, stamp: datetime) -> int:
     """Of those, what is queued must not be sent again by anybody."""
     items = [
         Item(seen.judged[post], Action.FAIL, state="ERROR")
@@ -251,77 +214,22 @@ def foreseen(path: str, tools: Tools) -> Undone:
         seen = _look(page, stamp, tools)
         tools.connection.commit()
         for post, record in seen.records.items():
-            if _is_back(record.decision, seen.there.get(post)):
+            if is_back(record.decision, seen.there.get(post)):
                 continue
-            reason = _why_left(record, seen, stamp)
+            reason = why_left(record, seen, stamp)
             left += [(post, reason)] if reason else []
             back += [] if reason else [post]
     return Undone(tuple(back), tuple(left), 0)
 
 
-def _why_left(record: undo.Record, seen: _Seen, stamp: datetime) -> str:
-    """Why a post and its thread are not brought back; empty if they are, whole."""
-    post = record.decision.post
-    reason = stays(record.decision, seen.there.get(post), seen.judged.get(post), stamp)
-    parts = [seen.there.get(part) for part in record.thread]
-    if not reason and any(part is None or part.updated != stamp or not part.deleted for part in parts):
-        return IN_PART
-    return reason
-
-
-def _end_all(seen: _Seen, posts: Sequence[str], tools: Tools) -> Ended:
+def _end_all(seen: Seen, posts: Sequence[str], tools: Tools) -> Ended:
     """End their workflows."""
 
     def again(some: Sequence[Judged]) -> Dict[str, Judged]:
         found = tools.look([one.row for one in some])
         return {
-            one.row.id: one for one in found if one.post_class not in _MAY_BE_LIVE and (one.endable or not one.running)
+            one.row.id: one for one in found if one.post_class not in MAY_BE_LIVE and (one.endable or not one.running)
         }
 
     ending = Ending(tools.workflows, tools.epoch, tools.progress, lambda _name: None, again)
     return ending.all([seen.judged[post] for post in posts if seen.judged[post].running], seen.looked_at)
-
-
-def _only_its_workflow(decision: undo.Decision, row: Row, judged: Judged) -> str:
-    """What became of a post whose row the run did not touch, so that there is nothing to bring back."""
-    did = "started" if decision.action == Action.POKE.value else "ended and started anew" if decision.start else "ended"
-    if row.state == "PUBLISHED":
-        now = "it has been published"
-    elif row.state != "QUEUE" or row.deleted:
-        now = f"by now it is {'deleted' if row.deleted else row.state}"
-    elif judged.post_class in _MAY_BE_LIVE:
-        now = f"by now it is {judged.post_class.value}: {judged.evidence.rstrip('.')}"
-    else:
-        now = (
-            f"it waits for {row.due.isoformat(sep=' ', timespec='seconds')} UTC"
-            if judged.running
-            else "none runs by now"
-        )
-    return f"its row was not changed, its workflow was only {did}; {now}"
-
-
-def stays(decision: undo.Decision, row: Optional[Row], judged: Optional[Judged], stamp: datetime) -> str:
-    """Why a post is not brought back; empty if it is."""
-    if row is None or judged is None:
-        return "there is no such post any more"
-    if decision.kept_away:
-        return "it may be live: brought back, it would be published again"
-    if decision.action in _ROWS_UNTOUCHED:
-        return _only_its_workflow(decision, row, judged)
-    if row.updated != stamp or not _as_left(decision, row):
-        return "it was changed since"
-    if judged.post_class in _MAY_BE_LIVE:
-        return f"{hindrance(judged)}; brought back, it could be published again"
-    if judged.running and not judged.endable:
-        return _AWAKE
-    return ""
-
-
-_LEFT = {Action.HOLD.value: "DRAFT", Action.FAIL.value: "ERROR", Action.MARK_PUBLISHED.value: "PUBLISHED"}
-
-
-def _as_left(decision: undo.Decision, row: Row) -> bool:
-    """Whether the row is in the state that the run gave it: somebody's SQL does not always move `updatedAt`."""
-    if decision.action == Action.DELETE.value:
-        return row.deleted
-    return not row.deleted and row.state == _LEFT.get(decision.action, "QUEUE")

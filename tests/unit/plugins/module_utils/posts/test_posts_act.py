@@ -16,6 +16,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts import (
     completing,
     going_back,
     holding,
+    staying,
     undo,
     unsure,
 )
@@ -579,7 +580,7 @@ def test_a_thread_comes_back_whole_or_not_at_all(tmp_path: Path, change: Callabl
     before = dict(lab.database.saved)
     for undoing in (going_back.foreseen, going_back.undone):
         found = undoing(done.undo_file, lab.tools())
-        assert (found.back, found.left) == (("p2",), (("p1", going_back.IN_PART),))
+        assert (found.back, found.left) == (("p2",), (("p1", staying.IN_PART),))
     del before["p2"]
     assert {name: one for name, one in lab.database.saved.items() if name != "p2"} == before
 

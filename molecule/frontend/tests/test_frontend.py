@@ -93,7 +93,7 @@ def test_an_upgrade_of_the_image(browser: Browser, stack: Stack) -> None:
     assert (current(stack), ids(stack)) == (release, before)
     patches = [{"src": f"{Path(__file__).parent.parent}/files/for-v2.diff"}]
     Play(frontend_patches=patches, lab_release="v2").end()
-    assert stack.containers()["postiz"].image.tags == [V2]
+    assert V2 in stack.containers()["postiz"].image.tags, "whatever else names it"
     look(browser, "Welcome to v2", "the third secret")
 
 

@@ -123,7 +123,8 @@ class Recovery:
         """Why the step does not rest on what is there now, if so."""
         if record.next_number(found) != self._request.number:
             return "another run has taken a step since the look."
-        if any(item.held_until(self._look.run) > self._clock.now() for item in record.history(found).tried[-1:]):
+        now = self._clock.now()
+        if any(item.held_until(self._look.run) > now for item in record.history(found).as_of(now).tried[-1:]):
             return "another run may be in the middle of a step."
         times = [
             parse_time(detail.started_at) or 0.0
@@ -228,14 +229,19 @@ class Recovery:
         if self._request.spread:
             self._append("spread", number=number)
         outcome = self._request.failure
+        redactor = Redactor()
         try:
+            engine = self._connect()
+            containers = engine.project_containers(self._look.diagnosis.project)
+            redactor = Redactor(secret_values(evidence.secrets_of(engine, containers)))
             if not outcome:
-                act.finish(self._scene(self._connect()), step)
+                act.finish(self._scene(engine), step)
             elif not self._request.unspread:
-                act.release(self._scene(self._connect()))
+                act.release(self._scene(engine))
         except StackError as problem:
             outcome = outcome or problem.message
-        self._append("ended", number=number, outcome=outcome)
+        # What Compose or Temporal's client says may quote what it was given.
+        self._append("ended", number=number, outcome=redactor.text(outcome), unspread=self._request.unspread)
 
     def _unspread(self, step: Step) -> Decision:
         reason = (

@@ -192,7 +192,8 @@ def _marked(item: Tried, kind: str, at: float, event: Dict[str, Any]) -> Tried:
     if kind == "spread":
         return replace(item, spread=True, touched_at=at)
     if kind == "ended":
-        return replace(item, finished_at=at, outcome=str(event.get("outcome", "")))
+        unspread = event.get("unspread") is True
+        return replace(item, finished_at=at, outcome=str(event.get("outcome", "")), unspread=unspread)
     # A later look may prove a step that an interrupted run had not ended.
     return replace(
         item, finished_at=item.finished_at or at, helped=bool(event["helped"]), outcome=str(event["outcome"])

@@ -321,3 +321,25 @@ def test_lifting_forgets_what_was_tried(world: Callable[..., World]) -> None:
 def test_a_stack_of_others_keeps_its_record_below_var_lib() -> None:
     request = parameters.parse({**GIVEN, "directory": "/nonexistent"})
     assert operations.places(OneContainer, request).state == "/var/lib/selfhost-postiz/p/recover"  # type: ignore[arg-type]
+
+
+def test_the_next_run_does_not_use_more_force_because_posts_could_not_be_spread(world: Callable[..., World]) -> None:
+    stack = world(ENDED)
+    stack.waiting = 100
+    told = stack.inform()
+    stack.call("begun", told)
+    stack.call("finished", told, failure="the table is locked.", unspread=True)
+    stack.clock.at += 600
+    assert stack.inform()["step"]["rung"] == told["step"]["rung"] == "start_service"
+
+
+def test_what_a_failure_quotes_is_redacted_before_it_is_written_down(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = world(ENDED)
+    monkeypatch.setattr(operations.evidence, "secrets_of", lambda *_: {"temporal DB_PASSWORD": "planted-7f3a"})
+    told = stack.inform()
+    stack.call("begun", told)
+    done = stack.call("finished", told, failure="no such thing: planted-7f3a.")
+    assert "planted-7f3a" not in str(done) + (stack.folder / record.FILE).read_text()
+    assert done["steps"][0]["outcome"] == "no such thing: ********."

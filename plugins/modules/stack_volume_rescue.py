@@ -88,6 +88,12 @@ files:
   elements: str
   returned: always, but for bad input
   sample: [/srv/postiz/docker-compose.yaml, /srv/postiz/docker-compose.override.yaml]
+environment_files:
+  description: Its environment files, if any was given by name.
+  type: list
+  elements: str
+  returned: always, but for bad input
+  sample: []
 directory:
   description: The project's directory.
   type: str

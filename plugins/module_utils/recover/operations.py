@@ -80,7 +80,7 @@ class Recovery:
     def run(self, check: bool) -> Outcome:
         """Do what `state` asks for. Raises StackError."""
         if check:
-            return Outcome(True, self._told())
+            return Outcome(self._request.state != "lifted" or self._to_lift(), self._told())
         if self._request.state == "begun":
             return self._begin()
         if self._request.state == "finished":
@@ -254,9 +254,16 @@ class Recovery:
     def _note(self) -> Outcome:
         found = record.events(self._where.state)
         decided = _decided(self._connect, self._look, record.history(found), self._clock)
-        with record.alone(self._where.state):
-            self._close(decided)
-            return self._reported(decided)
+        try:
+            with record.alone(self._where.state):
+                self._close(decided)
+                return self._reported(decided)
+        except record.RecordFailed as problem:
+            if decided.decision.kind is not Kind.PERSON or isinstance(problem, record.Busy):
+                raise
+            # On a full disk nothing can be written down, and that is what a person must hear.
+            payload = payload_of(self._look, self._where, decided, found, self._look.run)
+            return Outcome(False, self._told(taken=True, **payload), warnings=(str(problem),))
 
     def _close(self, decided: Decided) -> None:
         """Write down what the decision means for later runs."""
@@ -282,9 +289,12 @@ class Recovery:
         write(self._where.state, self._look.run, payload, self._request.keep_evidence)
         return Outcome(True, self._told(taken=True, **payload))
 
-    def _lift(self) -> Outcome:
+    def _to_lift(self) -> bool:
         history = record.history(record.events(self._where.state))
-        if not history.quarantined_at and not history.tried and not history.open:
+        return bool(history.quarantined_at or history.tried or history.open)
+
+    def _lift(self) -> Outcome:
+        if not self._to_lift():
             return Outcome(False, self._told())
         with record.alone(self._where.state):
             self._append("lifted")

@@ -39,6 +39,7 @@ def rescue(connect: Connect, project: str, service: str, check: bool) -> Outcome
         ],
         "override": path if found else "",
         "files": [*compose.files, *([path] if found and path not in compose.files else [])],
+        "environment_files": list(compose.environment_files),
         "directory": compose.directory,
         "entries": 0,
     }

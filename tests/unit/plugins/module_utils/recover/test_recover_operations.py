@@ -343,3 +343,34 @@ def test_what_a_failure_quotes_is_redacted_before_it_is_written_down(
     done = stack.call("finished", told, failure="no such thing: planted-7f3a.")
     assert "planted-7f3a" not in str(done) + (stack.folder / record.FILE).read_text()
     assert done["steps"][0]["outcome"] == "no such thing: ********."
+
+
+def test_a_person_is_asked_for_though_it_cannot_be_written_down(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = world(sight(Verdict.UNHEALTHY, "disk-low", "host", ""))
+    told = stack.inform()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise record.RecordFailed("No space left on device.", "make room.")
+
+    monkeypatch.setattr(operations.record, "append", full)
+    asked = stack.call("noted", told)
+    assert (asked["decision"], asked["asked_before"]) == ("person", False)
+    with record.alone(str(stack.folder)), pytest.raises(record.Busy):
+        stack.call("noted", told)
+    stack.sights = [HEALTHY]
+    assert stack.call("noted", told)["decision"] == "nothing"
+
+
+def test_lifting_nothing_is_no_change_in_check_mode_either(world: Callable[..., World]) -> None:
+    stack = world(SILENT)
+    params = {**GIVEN, "state": "lifted", "state_directory": str(stack.folder)}
+
+    def lifts() -> bool:
+        parsed = parameters.parse_act(params)
+        return operations.Recovery(OneContainer, parsed, stack.clock).run(True).changed  # type: ignore[arg-type]
+
+    assert not lifts()
+    stack.call("begun", stack.inform())
+    assert lifts()

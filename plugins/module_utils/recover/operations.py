@@ -112,6 +112,9 @@ class Recovery:
             changed = _changed(sight, step)
             if changed:
                 return Outcome(False, self._told(problem=changed))
+            if self._request.burst_guard and self._stops_postiz(step):
+                # Told before it stands still, and not after.
+                backlog.must_be_askable()
             redactor = Redactor(secret_values(evidence.secrets_of(engine, containers)))
             self._keep_evidence(engine, sight, redactor)
             layers = {layer.name: layer.verdict.value if layer.judged else "" for layer in sight.layers}
@@ -181,6 +184,12 @@ class Recovery:
             return False
         waiting = self._waiting(engine, 0.0)
         return waiting is None or waiting > self._request.burst_threshold
+
+    def _stops_postiz(self, step: Step) -> bool:
+        if step.resumes:
+            return False
+        restarts = step.rung in (Rung.RESTART_CONTAINER, Rung.RECREATE_CONTAINER)
+        return step.rung is Rung.RESTART_STACK or (restarts and step.service == self._look.diagnosis.service)
 
     def _must_spread(self, engine: Engine, step: Step, held: bool) -> bool:
         if not self._request.burst_guard:

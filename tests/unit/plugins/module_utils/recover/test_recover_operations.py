@@ -15,6 +15,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
     Container,
     ContainerDetail,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import LibraryMissing
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict, error
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover import act, operations, parameters, record
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import (
@@ -109,6 +110,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Worl
         found = World(tmp_path / "state", *sights)
         monkeypatch.setattr(operations, "observe", found.see)
         monkeypatch.setattr(operations.evidence, "save", lambda *_: found.noted.append("evidence"))
+        monkeypatch.setattr(operations.backlog, "PSYCOPG2_IMPORT_ERROR", None)
         monkeypatch.setattr(operations.backlog, "most_waiting", lambda *_: found.waiting)
         monkeypatch.setattr(act, "hold", lambda _scene: found.noted.append("hold") or True)
         monkeypatch.setattr(act, "release", lambda _scene: found.noted.append("release"))
@@ -374,3 +376,16 @@ def test_lifting_nothing_is_no_change_in_check_mode_either(world: Callable[..., 
     assert not lifts()
     stack.call("begun", stack.inform())
     assert lifts()
+
+
+def test_postiz_is_not_stopped_where_nothing_could_be_spread_afterwards(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = world(sight(Verdict.UNHEALTHY, "app-crash-loop", "backend"))
+    monkeypatch.setattr(operations.backlog, "PSYCOPG2_IMPORT_ERROR", "No module named 'psycopg2'")
+    told = stack.inform()
+    assert told["step"]["rung"] == "restart_container"
+    with pytest.raises(LibraryMissing, match="python3-psycopg2"):
+        stack.call("begun", told)
+    assert (stack.noted, stack.events) == ([], [])
+    assert stack.call("begun", told, burst_guard=False)["taken"]

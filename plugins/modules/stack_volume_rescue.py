@@ -37,6 +37,13 @@ options:
     description: The service that runs Postiz; it is stopped first.
     type: str
     default: postiz
+  directory:
+    description: Directory of the stack on the host, as for M(selfhost.postiz.stack_recovery).
+    type: path
+    default: /opt/postiz
+  state_directory:
+    description: Where the record of recoveries is kept, if it is another place. No recovery takes a step during the copy.
+    type: path
 seealso:
   - module: selfhost.postiz.compose_health
 """
@@ -88,6 +95,12 @@ files:
   elements: str
   returned: always, but for bad input
   sample: [/srv/postiz/docker-compose.yaml, /srv/postiz/docker-compose.override.yaml]
+environment_files:
+  description: Its environment files, if any was given by name.
+  type: list
+  elements: str
+  returned: always, but for bad input
+  sample: []
 directory:
   description: The project's directory.
   type: str
@@ -103,6 +116,7 @@ entries:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome, run
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.result import places_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Redactor
 from ansible_collections.selfhost.postiz.plugins.module_utils.rescue.operations import rescue
 
@@ -110,12 +124,19 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.rescue.operations 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={"project": {"type": "str", "required": True}, "service": {"type": "str", "default": "postiz"}},
+        argument_spec={
+            "project": {"type": "str", "required": True},
+            "service": {"type": "str", "default": "postiz"},
+            "directory": {"type": "path", "default": "/opt/postiz"},
+            "state_directory": {"type": "path"},
+        },
         supports_check_mode=True,
     )
 
     def copy() -> Outcome:
-        return rescue(connect, module.params["project"], module.params["service"], module.check_mode)
+        given = module.params
+        where = places_of(connect, given["project"], given["directory"], given["state_directory"] or "")
+        return rescue(connect, given["project"], given["service"], where.state, module.check_mode)
 
     run(module, copy, Redactor())
 

@@ -126,6 +126,15 @@ def prepare(scene: Scene, step: Step) -> None:
                 start(scene, item)
 
 
+def _one_shot(scene: Scene, service: str) -> bool:
+    """Whether another service waits for its completion."""
+    return any(
+        found.service == service and found.condition == "service_completed_successfully"
+        for item in scene.engine.project_containers(scene.diagnosis.project)
+        for found in dependencies(item.labels.get(LABEL_DEPENDS_ON, ""))
+    )
+
+
 def finish(scene: Scene, step: Step) -> None:
     """The part after. Raises StackError."""
     if step.rung is Rung.END_PROCESS_GROUP:
@@ -167,7 +176,7 @@ def stop(scene: Scene, item: Container) -> None:
 
 
 def start(scene: Scene, item: Container) -> None:
-    """Start it and wait until it is healthy. Raises NotTaken if it does not become so in time."""
+    """Start it and wait until it is healthy, or has done its work. Raises NotTaken if it does not become so in time."""
     if item.state == "paused":
         scene.engine.acts().unpause(item.identifier)
     elif item.state != "running":
@@ -177,6 +186,8 @@ def start(scene: Scene, item: Container) -> None:
     while True:
         detail = scene.engine.detail(item.identifier)
         waited = scene.clock.monotonic() - began
+        if detail.state == "exited" and detail.exit_code == 0 and _one_shot(scene, item.service):
+            return
         if detail.state == "exited" and waited > _RUNS_SECONDS:
             raise NotTaken(f"{item.service} ended again with exit code {detail.exit_code}.", "look at its log.")
         if detail.state == "running" and (

@@ -11,6 +11,7 @@ from typing import Optional
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import ContainerGone, LibraryMissing
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import (
+    PSYCOPG2_IMPORT_ERROR,
     DatabaseFailed,
     Overrides,
     reading,
@@ -26,6 +27,12 @@ SELECT coalesce(max(waiting), 0) FROM (
     AND p."publishDate" < (now() AT TIME ZONE 'utc') + make_interval(secs => %(ahead)s)
   GROUP BY p."integrationId") AS channels
 """
+
+
+def must_be_askable() -> None:
+    """Raises LibraryMissing where no database can be asked from this host at all."""
+    if PSYCOPG2_IMPORT_ERROR is not None:
+        raise LibraryMissing("psycopg2", PSYCOPG2_IMPORT_ERROR)
 
 
 def most_waiting(engine: Engine, project: str, service: str, ahead_seconds: float, given: Overrides) -> Optional[int]:

@@ -28,12 +28,14 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model impo
 _GENTLE = (Rung.RESTORE_SWEEPER, Rung.REPAIR_POSTS, Rung.RESTORE_NAMESPACE)
 _UNSEEN_SECONDS = 30.0
 _NEEDS_COMPOSE = (Rung.RECREATE_CONTAINER,)
+# What stands still after one of these was killed stands still for another reason.
+_STOPS_NOTHING = (*_GENTLE, Rung.END_PROCESS_GROUP)
 STOPPED = ("exited", "paused", "not-started")
 
 
 def choose(situation: Situation, history: History, seen_for: float, now: float, limits: Limits) -> Decision:
     """`seen_for` is how long, in seconds, this first cause has been seen without a break."""
-    history = _cut_off(history, situation)
+    history = _cut_off(history.as_of(now), situation)
     unfinished = _unfinished(history)
     if situation.verdict is Verdict.HEALTHY:
         return Decision(Kind.CLOSE if history.open or unfinished or history.quarantined_at else Kind.NOTHING)
@@ -112,7 +114,7 @@ def _resumed(unfinished: Optional[Tried], cause: Cause, situation: Situation) ->
     """What an interrupted run had begun is brought to its end first, unless something else is the first cause now."""
     if unfinished is None:
         return None
-    stopped = cause.code in (*STOPPED, "missing-container")
+    stopped = cause.code in (*STOPPED, "missing-container") and unfinished.rung not in _STOPS_NOTHING
     if cause.key != unfinished.cause and not stopped:
         return None
     if unfinished.rung in _NEEDS_COMPOSE and situation.compose_gone:
@@ -130,8 +132,15 @@ def _resumed(unfinished: Optional[Tried], cause: Cause, situation: Situation) ->
 
 
 def _next(cause: Cause, steps: Ladder, situation: Situation, recent: Tuple[Tried, ...]) -> Optional[Step]:
-    """The least rung above everything that was tried for this cause; the same one again only where it has helped."""
-    before = [item for item in recent if component_of(item.cause) == cause.component and item.finished_at]
+    """The least rung above everything that was tried for this cause; the same one again only where it has helped.
+
+    Posts that could not be spread say nothing about the step: more force would not spread them either.
+    """
+    before = [
+        item
+        for item in recent
+        if component_of(item.cause) == cause.component and item.finished_at and not item.unspread
+    ]
     floor = max((item.rung.force for item in before), default=-1)
     helped = any(item.helped and item.rung.force == floor for item in before)
     failed = any(not item.helped and item.rung.force == floor for item in before)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any, Dict, FrozenSet, Tuple
 
@@ -14,6 +14,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Ve
 
 # Between the two parts of a step, Compose makes a container anew, or posts are spread: its run lives and holds no lock then.
 HANDS_OFF_SECONDS = 20.0
+# A step that was begun so much later than now was begun by a clock that has been set back since.
+_CLOCK_SECONDS = 60.0
 
 
 class Rung(str, Enum):
@@ -91,7 +93,8 @@ class Situation:
 class Tried:
     """A step of the record. `finished_at` is 0 while it is unfinished, `helped` if the stack was proved afterwards.
 
-    `touched_at` is the last moment at which its run is known to have lived.
+    `touched_at` is the last moment at which its run is known to have lived. `unspread` is True where the step itself was
+    not taken to its end, because overdue posts could not be spread.
     """
 
     run: str
@@ -107,6 +110,7 @@ class Tried:
     outcome: str = ""
     spread: bool = False
     touched_at: float = 0.0
+    unspread: bool = False
 
     def held_until(self, run: str) -> float:
         """Until when another run keeps its hands off; 0 if the step has ended, or is this run's own."""
@@ -127,6 +131,10 @@ class History:
     asked_for: str = ""
     asked_by: str = ""
     open: bool = False
+
+    def as_of(self, now: float) -> "History":
+        """Without steps of the future, which would hold everything back until then."""
+        return replace(self, tried=tuple(item for item in self.tried if item.begun_at <= now + _CLOCK_SECONDS))
 
 
 @dataclass(frozen=True)

@@ -80,14 +80,14 @@ def observe(connect: Connect, diagnosis: Diagnosis, history: History, least_free
         lock = None if POSTS in diagnosis.skip else checkpoint.locked(engine, diagnosis)
         well = _well(layers, found, lock, diagnosis.service, now)
         return replace(well, anonymous=anonymous)
-    extra = [*_disk(engine, least_free), *_missing(absent)]
+    services = frozenset(item.service for item in containers)
+    extra = [*_disk(engine, least_free), *_missing(absent, services, diagnosis.service)]
     if extra:
         told = Verdict.UNHEALTHY
     elif told is not Verdict.HEALTHY:
         extra = _below_the_apps(engine, asked, layers, clock)
     found = (*extra, *found)
     compose = compose_of(containers)
-    services = frozenset(item.service for item in containers)
     causes = tuple(_cause(item, services | absent, asked) for item in errors_of(found))
     situation = Situation(
         verdict=told,
@@ -155,9 +155,20 @@ def _disk(engine: Engine, least_free: int) -> List[Finding]:
     return [error("disk-low", "host", evidence, remedy)]
 
 
-def _missing(absent: FrozenSet[str]) -> List[Finding]:
+def _missing(absent: FrozenSet[str], present: FrozenSet[str], service: str) -> List[Finding]:
     remedy = "make it anew from the stack's own compose file."
-    return [error("missing-container", name, "it has no container.", remedy) for name in sorted(absent)]
+    found = [error("missing-container", name, "it has no container.", remedy) for name in sorted(absent - {service})]
+    if service in absent:
+        evidence = f"it has no container. Services that have: {', '.join(sorted(present))}."
+        found.append(
+            error(
+                "missing-container",
+                service,
+                evidence,
+                f"{remedy[:-1]}; if Postiz runs in another one, name that (service).",
+            )
+        )
+    return found
 
 
 def _below_the_apps(engine: Engine, asked: Diagnosis, layers: Tuple[Layer, ...], clock: Clock) -> List[Finding]:

@@ -81,7 +81,7 @@ class Recovery:
     def run(self, check: bool) -> Outcome:
         """Do what `state` asks for. Raises StackError."""
         if check:
-            return Outcome(True, self._told())
+            return Outcome(self._request.state != "lifted" or self._to_lift(), self._told())
         if self._request.state == "begun":
             return self._begin()
         if self._request.state == "finished":
@@ -113,6 +113,9 @@ class Recovery:
             changed = _changed(sight, step)
             if changed:
                 return Outcome(False, self._told(problem=changed))
+            if self._request.burst_guard and self._stops_postiz(step):
+                # Told before it stands still, and not after.
+                backlog.must_be_askable()
             redactor = Redactor(secret_values(evidence.secrets_of(engine, containers)))
             self._keep_evidence(engine, sight, redactor)
             layers = {layer.name: layer.verdict.value if layer.judged else "" for layer in sight.layers}
@@ -124,7 +127,8 @@ class Recovery:
         """Why the step does not rest on what is there now, if so."""
         if record.next_number(found) != self._request.number:
             return "another run has taken a step since the look."
-        if any(item.held_until(self._look.run) > self._clock.now() for item in record.history(found).tried[-1:]):
+        now = self._clock.now()
+        if any(item.held_until(self._look.run) > now for item in record.history(found).as_of(now).tried[-1:]):
             return "another run may be in the middle of a step."
         times = [
             parse_time(detail.started_at) or 0.0
@@ -182,6 +186,12 @@ class Recovery:
         waiting = self._waiting(engine, 0.0)
         return waiting is None or waiting > self._request.burst_threshold
 
+    def _stops_postiz(self, step: Step) -> bool:
+        if step.resumes:
+            return False
+        restarts = step.rung in (Rung.RESTART_CONTAINER, Rung.RECREATE_CONTAINER)
+        return step.rung is Rung.RESTART_STACK or (restarts and step.service == self._look.diagnosis.service)
+
     def _must_spread(self, engine: Engine, step: Step, held: bool) -> bool:
         if not self._request.burst_guard:
             return False
@@ -229,14 +239,19 @@ class Recovery:
         if self._request.spread:
             self._append("spread", number=number)
         outcome = self._request.failure
+        redactor = Redactor()
         try:
+            engine = self._connect()
+            containers = engine.project_containers(self._look.diagnosis.project)
+            redactor = Redactor(secret_values(evidence.secrets_of(engine, containers)))
             if not outcome:
-                act.finish(self._scene(self._connect()), step)
+                act.finish(self._scene(engine), step)
             elif not self._request.unspread:
-                act.release(self._scene(self._connect()))
+                act.release(self._scene(engine))
         except StackError as problem:
             outcome = outcome or problem.message
-        self._append("ended", number=number, outcome=outcome)
+        # What Compose or Temporal's client says may quote what it was given.
+        self._append("ended", number=number, outcome=redactor.text(outcome), unspread=self._request.unspread)
 
     def _unspread(self, step: Step) -> Decision:
         reason = (
@@ -249,9 +264,16 @@ class Recovery:
     def _note(self) -> Outcome:
         found = record.events(self._where.state)
         decided = _decided(self._connect, self._look, record.history(found), self._clock)
-        with record.alone(self._where.state):
-            self._close(decided)
-            return self._reported(decided)
+        try:
+            with record.alone(self._where.state):
+                self._close(decided)
+                return self._reported(decided)
+        except record.RecordFailed as problem:
+            if decided.decision.kind is not Kind.PERSON or isinstance(problem, record.Busy):
+                raise
+            # On a full disk nothing can be written down, and that is what a person must hear.
+            payload = payload_of(self._look, self._where, decided, found, self._look.run)
+            return Outcome(False, self._told(taken=True, **payload), warnings=(str(problem),))
 
     def _close(self, decided: Decided) -> None:
         """Write down what the decision means for later runs."""
@@ -277,9 +299,12 @@ class Recovery:
         write(self._where.state, self._look.run, payload, self._request.keep_evidence)
         return Outcome(True, self._told(taken=True, **payload))
 
-    def _lift(self) -> Outcome:
+    def _to_lift(self) -> bool:
         history = record.history(record.events(self._where.state))
-        if not history.quarantined_at and not history.tried and not history.open:
+        return bool(history.quarantined_at or history.tried or history.open)
+
+    def _lift(self) -> Outcome:
+        if not self._to_lift():
             return Outcome(False, self._told())
         with record.alone(self._where.state):
             self._append("lifted")

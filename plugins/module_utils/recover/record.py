@@ -25,16 +25,21 @@ LOCK = "lock"
 # At a step every few minutes, that is more than a day; older lines go when the file is rewritten.
 MOST_LINES = 2000
 KEPT_LINES = 500
+_OF_A_BEGINNING = ("run", "rung", "title", "service", "app", "code", "cause")
 
 
 class RecordFailed(StackError):
     """The record cannot be read or written; without it no step is taken."""
 
 
+class Busy(RecordFailed):
+    """Another run holds it."""
+
+
 def _failed(folder: str, problem: OSError) -> RecordFailed:
     return RecordFailed(
         f"The record of recoveries in {folder} cannot be used: {problem.strerror or problem}; no step was taken.",
-        "make room there, make it writable, or give another state_directory.",
+        "make room there, run as its owner (become), or give another state_directory.",
     )
 
 
@@ -50,7 +55,7 @@ def alone(folder: str) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise RecordFailed(
+        raise Busy(
             "Another run is in the middle of a step of this stack; this one took none.", "wait until it has ended."
         ) from None
     try:
@@ -60,10 +65,11 @@ def alone(folder: str) -> Iterator[None]:
 
 
 def events(folder: str) -> Tuple[Dict[str, Any], ...]:
-    """Every complete line, oldest first; none without a record. Raises RecordFailed."""
+    """Every complete line that is an event, oldest first; none without a record. Raises RecordFailed."""
     try:
-        with open(os.path.join(folder, FILE), encoding="utf-8") as stream:
-            lines = stream.read().splitlines()
+        with open(os.path.join(folder, FILE), "rb") as stream:
+            # Not splitlines: a text in it may hold what that takes for the end of a line.
+            lines = stream.read().split(b"\n")
     except FileNotFoundError:
         return ()
     except OSError as problem:
@@ -71,18 +77,31 @@ def events(folder: str) -> Tuple[Dict[str, Any], ...]:
     found: List[Dict[str, Any]] = []
     for line in lines:
         try:
-            event = json.loads(line)
+            event = json.loads(line.decode("utf-8"))
         except ValueError:
             continue
-        if isinstance(event, dict) and "event" in event:
+        if _sound(event):
             found.append(event)
     return tuple(found)
+
+
+def _sound(event: Any) -> bool:
+    """Whether everything that reads it can rely on what is in it; a disk may have kept something else."""
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return False
+    if not isinstance(event.get("at"), (int, float)) or not isinstance(event.get("number", 0), int):
+        return False
+    if event["event"] != "begun":
+        return True
+    return all(isinstance(event.get(name), str) for name in _OF_A_BEGINNING) and isinstance(
+        event.get("layers", {}), dict
+    )
 
 
 def append(folder: str, event: str, now: float, **values: Any) -> None:
     """One more line, on the disk when this returns. Raises RecordFailed."""
     path = os.path.join(folder, FILE)
-    text = json.dumps({"event": event, "at": round(now, 3), **values}, ensure_ascii=False)
+    text = json.dumps({"event": event, "at": round(now, 3), **values})
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         new = not os.path.exists(path)
@@ -91,7 +110,10 @@ def append(folder: str, event: str, now: float, **values: Any) -> None:
             size = os.fstat(descriptor).st_size
             # After half a line of a killed run, this one begins on a line of its own.
             broken = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            os.write(descriptor, (("\n" if broken else "") + text + "\n").encode())
+            left = (("\n" if broken else "") + text + "\n").encode()
+            while left:
+                # A disk that fills up takes the first part without a complaint.
+                left = left[os.write(descriptor, left) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -111,7 +133,7 @@ def shorten(folder: str) -> None:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             for event in found[-KEPT_LINES:]:
-                stream.write(json.dumps(event, ensure_ascii=False) + "\n")
+                stream.write(json.dumps(event) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(draft, os.path.join(folder, FILE))
@@ -170,7 +192,8 @@ def _marked(item: Tried, kind: str, at: float, event: Dict[str, Any]) -> Tried:
     if kind == "spread":
         return replace(item, spread=True, touched_at=at)
     if kind == "ended":
-        return replace(item, finished_at=at, outcome=str(event.get("outcome", "")))
+        unspread = event.get("unspread") is True
+        return replace(item, finished_at=at, outcome=str(event.get("outcome", "")), unspread=unspread)
     # A later look may prove a step that an interrupted run had not ended.
     return replace(
         item, finished_at=item.finished_at or at, helped=bool(event["helped"]), outcome=str(event["outcome"])

@@ -34,17 +34,21 @@ class Places:
 
 def places(connect: Connect, request: Request) -> Places:
     """A stack of this collection keeps its state in its own directory; any other one below /var/lib."""
-    if request.state_directory:
-        return Places(request.state_directory, os.path.join(request.state_directory, "posts"))
-    project = request.diagnosis.project
+    return places_of(connect, request.diagnosis.project, request.directory, request.state_directory)
+
+
+def places_of(connect: Connect, project: str, directory: str, state_directory: str) -> Places:
+    """`state_directory` is empty where the stack itself shall tell it."""
+    if state_directory:
+        return Places(state_directory, os.path.join(state_directory, "posts"))
     foreign = os.path.join(FOREIGN, project.replace("/", "_"))
     try:
         found = connect().project_containers(project)
     except EngineAway:
         found = ()
     directories = {item.directory for item in found if item.directory}
-    own = os.path.join(request.directory, "state")
-    if os.path.isdir(own) and all(_same(name, request.directory) for name in directories):
+    own = os.path.join(directory, "state")
+    if os.path.isdir(own) and all(_same(name, directory) for name in directories):
         return Places(os.path.join(own, "recover"), os.path.join(own, "posts"))
     return Places(os.path.join(foreign, "recover"), os.path.join(foreign, "posts"))
 

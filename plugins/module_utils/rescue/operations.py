@@ -10,8 +10,9 @@ import os
 from typing import Any, Callable, Dict, List, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover import record
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.act import in_order
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import compose_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.rescue import copy, plan
@@ -22,8 +23,11 @@ _ROOM = 1.1
 Connect = Callable[[], Engine]
 
 
-def rescue(connect: Connect, project: str, service: str, check: bool) -> Outcome:
-    """Raises StackError; BadInput, with what to do by hand, if the switch could not be made afterwards."""
+def rescue(connect: Connect, project: str, service: str, state: str, check: bool) -> Outcome:
+    """`state` is where the record of recoveries is kept: none starts meanwhile what stands still here.
+
+    Raises StackError; BadInput, with what to do by hand, if the switch could not be made afterwards.
+    """
     engine = connect()
     containers = engine.project_containers(project)
     if not containers:
@@ -39,6 +43,7 @@ def rescue(connect: Connect, project: str, service: str, check: bool) -> Outcome
         ],
         "override": path if found else "",
         "files": [*compose.files, *([path] if found and path not in compose.files else [])],
+        "environment_files": list(compose.environment_files),
         "directory": compose.directory,
         "entries": 0,
     }
@@ -56,6 +61,16 @@ def rescue(connect: Connect, project: str, service: str, check: bool) -> Outcome
     diff = {"before_header": path, "after_header": path, "before": existing, "after": wanted}
     if check:
         return Outcome(True, payload, diff)
+    with record.alone(state):
+        count = _copied(engine, containers, found, project, service)
+        _write(path, wanted)
+    return Outcome(True, {**payload, "entries": count}, diff)
+
+
+def _copied(
+    engine: Engine, containers: Tuple[Container, ...], found: Tuple[plan.Move, ...], project: str, service: str
+) -> int:
+    """The number of entries that are the same in the copies."""
     acts = engine.acts()
     for item in reversed(in_order(containers, service)):
         if item.state in ("running", "paused", "restarting"):
@@ -67,8 +82,7 @@ def rescue(connect: Connect, project: str, service: str, check: bool) -> Outcome
         target = engine.lifecycle().create_volume(move.name, "local", {}, _labels(project, move))
         copy.clear(target)
         count += copy.copy(move.source, target)
-    _write(path, wanted)
-    return Outcome(True, {**payload, "entries": count}, diff)
+    return count
 
 
 def _all(found: Tuple[plan.Move, ...], existing: str) -> Tuple[plan.Move, ...]:

@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import LABEL_SERVICE, Container, Mount
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
+    LABEL_CONFIG_FILES,
+    LABEL_SERVICE,
+    Container,
+    Mount,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover import record
 from ansible_collections.selfhost.postiz.plugins.module_utils.rescue import copy, operations, plan
+from contract import disagreements
+from fake_engine import FakeEngine
 
 ANONYMOUS = "0" * 63 + "a"
 DATA = "/var/lib/postgresql/data"
@@ -113,3 +121,34 @@ def test_a_copy_that_cannot_be_made_is_told(folders: tuple[Path, Path]) -> None:
     source, _target = folders
     with pytest.raises(copy.CopyFailed, match="could not be copied"):
         copy.copy(str(source), "/nonexistent/target")
+
+
+def test_nothing_is_stopped_while_a_recovery_is_in_the_middle_of_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose = tmp_path / "compose.yaml"
+    compose.write_text("services: {}\n")
+    labels = {LABEL_SERVICE: "temporal-postgresql", LABEL_CONFIG_FILES: str(compose)}
+    database = Container("id", "name", "", "running", "", labels, (), (anonymous(),))
+
+    class OneDatabase(FakeEngine):
+        def project_containers(self, _project: str) -> tuple[Container, ...]:
+            return (database,)
+
+    monkeypatch.setattr(operations, "_refuse", lambda *_: None)
+    copied: list[str] = []
+
+    def copies(*_: object) -> int:
+        with pytest.raises(record.Busy), record.alone(state):
+            pass
+        copied.append("copied")
+        return 7
+
+    monkeypatch.setattr(operations, "_copied", copies)
+    state = str(tmp_path / "state")
+    with record.alone(state), pytest.raises(record.Busy):
+        operations.rescue(OneDatabase, "p", "postiz", state, False)  # type: ignore[arg-type]
+    assert not copied
+    done = operations.rescue(OneDatabase, "p", "postiz", state, False)  # type: ignore[arg-type]
+    assert (done.changed, done.payload["entries"], done.payload["environment_files"]) == (True, 7, [])
+    assert disagreements("stack_volume_rescue", done.payload) == []

@@ -202,6 +202,17 @@ def test_a_service_that_ends_again_is_told() -> None:
         act.prepare(scene(engine), step(Rung.START_SERVICE, "temporal"))
 
 
+def test_a_service_that_shall_end_is_not_waited_for_once_it_has_ended_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = NotingEngine()
+    monkeypatch.setitem(DEPENDS, "temporal-ui", "temporal:service_completed_successfully:false")
+    engine.after_start["temporal"] = "exited"
+    with pytest.raises(act.NotTaken, match="ended again with exit code 3"):
+        act.prepare(scene(engine), step(Rung.RESTART_STACK))
+    told = engine.detail
+    monkeypatch.setattr(engine, "detail", lambda identifier: replace(told(identifier), exit_code=0))
+    assert both_parts(engine, step(Rung.RESTART_STACK))[-1] == "start postiz"
+
+
 def test_a_service_that_does_not_become_healthy_is_told() -> None:
     engine = NotingEngine(temporal="exited")
     engine.after_start["temporal"] = "restarting"

@@ -276,3 +276,28 @@ def test_a_locked_person_at_a_network_is_asked_for_at_once_whatever_was_tried() 
     locked = situation(cause("identity-checkpoint", "meta", app=""), flows=True)
     assert chosen(locked, seen_for=0.0).kind is Kind.PERSON
     assert chosen(locked, seen_for=0.0, quarantined_at=NOW - 100, quarantine_reason="tried.").kind is Kind.PERSON
+
+
+@pytest.mark.parametrize("rung", [Rung.END_PROCESS_GROUP, Rung.RESTORE_SWEEPER, Rung.REPAIR_POSTS])
+def test_an_interrupted_step_that_stops_no_container_is_not_resumed_for_one_that_stands_still(rung: Rung) -> None:
+    begun = tried(7, rung, "worker-not-polling orchestrator", 30, finished_at=0.0)
+    decision = chosen(situation(cause("exited", "postiz-redis", "postiz-redis", "")), begun)
+    assert (decision.step.rung, decision.step.service, decision.step.resumes) == (
+        Rung.START_SERVICE,
+        "postiz-redis",
+        0,
+    )
+
+
+def test_posts_that_could_not_be_spread_are_no_reason_for_more_force() -> None:
+    stopped = situation(cause("exited", "postiz", "postiz", ""), booted_at=0.0)
+    before = tried(1, Rung.START_SERVICE, "exited postiz", 600, unspread=True)
+    assert chosen(stopped, before).step.rung is Rung.START_SERVICE
+    many = tuple(replace(before, number=number) for number in range(1, 5))
+    assert chosen(stopped, *many).kind is Kind.QUARANTINE
+
+
+def test_a_clock_that_was_set_back_holds_nothing_back() -> None:
+    ahead = tried(1, Rung.END_PROCESS_GROUP, "worker-not-polling orchestrator", -86400)
+    decision = chosen(situation(cause("worker-not-polling")), ahead, replace(ahead, number=2, finished_at=0.0))
+    assert (decision.kind, decision.step.rung) == (Kind.ACT, Rung.END_PROCESS_GROUP)

@@ -156,6 +156,15 @@ def test_a_service_without_a_container_is_known_by_those_that_depend_on_it(monke
     assert not sight.situation.for_person
 
 
+def test_a_service_of_another_name_is_told_with_those_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Renamed(StackEngine):
+        _services = ("app", "temporal", "temporal-postgresql")
+
+    first = seen(monkeypatch, CALM, engine=Renamed()).situation.cause[0]
+    assert first.evidence.endswith("Services that have: app, temporal, temporal-postgresql.")
+    assert "name that (service)" in first.remedy
+
+
 def test_a_database_that_is_gone_is_not_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     class WithoutData(StackEngine):
         _services = ("postiz", "temporal")

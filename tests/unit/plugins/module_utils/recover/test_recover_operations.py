@@ -15,6 +15,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
     Container,
     ContainerDetail,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import LibraryMissing
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict, error
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover import act, operations, parameters, record
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import (
@@ -110,6 +111,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Worl
         found = World(tmp_path / "state", *sights)
         monkeypatch.setattr(operations, "observe", found.see)
         monkeypatch.setattr(operations.evidence, "save", lambda *_: found.noted.append("evidence"))
+        monkeypatch.setattr(operations.backlog, "PSYCOPG2_IMPORT_ERROR", None)
         monkeypatch.setattr(operations.backlog, "most_waiting", lambda *_: found.waiting)
         monkeypatch.setattr(act, "hold", lambda _scene: found.noted.append("hold") or True)
         monkeypatch.setattr(act, "release", lambda _scene: found.noted.append("release"))
@@ -322,3 +324,69 @@ def test_lifting_forgets_what_was_tried(world: Callable[..., World]) -> None:
 def test_a_stack_of_others_keeps_its_record_below_var_lib() -> None:
     request = parameters.parse({**GIVEN, "directory": "/nonexistent"})
     assert operations.places(OneContainer, request).state == "/var/lib/selfhost-postiz/p/recover"  # type: ignore[arg-type]
+
+
+def test_the_next_run_does_not_use_more_force_because_posts_could_not_be_spread(world: Callable[..., World]) -> None:
+    stack = world(ENDED)
+    stack.waiting = 100
+    told = stack.inform()
+    stack.call("begun", told)
+    stack.call("finished", told, failure="the table is locked.", unspread=True)
+    stack.clock.at += 600
+    assert stack.inform()["step"]["rung"] == told["step"]["rung"] == "start_service"
+
+
+def test_what_a_failure_quotes_is_redacted_before_it_is_written_down(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = world(ENDED)
+    monkeypatch.setattr(operations.evidence, "secrets_of", lambda *_: {"temporal DB_PASSWORD": "planted-7f3a"})
+    told = stack.inform()
+    stack.call("begun", told)
+    done = stack.call("finished", told, failure="no such thing: planted-7f3a.")
+    assert "planted-7f3a" not in str(done) + (stack.folder / record.FILE).read_text()
+    assert done["steps"][0]["outcome"] == "no such thing: ********."
+
+
+def test_a_person_is_asked_for_though_it_cannot_be_written_down(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = world(sight(Verdict.UNHEALTHY, "disk-low", "host", ""))
+    told = stack.inform()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise record.RecordFailed("No space left on device.", "make room.")
+
+    monkeypatch.setattr(operations.record, "append", full)
+    asked = stack.call("noted", told)
+    assert (asked["decision"], asked["asked_before"]) == ("person", False)
+    with record.alone(str(stack.folder)), pytest.raises(record.Busy):
+        stack.call("noted", told)
+    stack.sights = [HEALTHY]
+    assert stack.call("noted", told)["decision"] == "nothing"
+
+
+def test_lifting_nothing_is_no_change_in_check_mode_either(world: Callable[..., World]) -> None:
+    stack = world(SILENT)
+    params = {**GIVEN, "state": "lifted", "state_directory": str(stack.folder)}
+
+    def lifts() -> bool:
+        parsed = parameters.parse_act(params)
+        return operations.Recovery(OneContainer, parsed, stack.clock).run(True).changed  # type: ignore[arg-type]
+
+    assert not lifts()
+    stack.call("begun", stack.inform())
+    assert lifts()
+
+
+def test_postiz_is_not_stopped_where_nothing_could_be_spread_afterwards(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = world(sight(Verdict.UNHEALTHY, "app-crash-loop", "backend"))
+    monkeypatch.setattr(operations.backlog, "PSYCOPG2_IMPORT_ERROR", "No module named 'psycopg2'")
+    told = stack.inform()
+    assert told["step"]["rung"] == "restart_container"
+    with pytest.raises(LibraryMissing, match="python3-psycopg2"):
+        stack.call("begun", told)
+    assert (stack.noted, stack.events) == ([], [])
+    assert stack.call("begun", told, burst_guard=False)["taken"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.selfhost.postiz.plugins.module_utils.recover import record
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover import record, report
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import Rung, Step
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,3 +116,46 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         record.append(str(tmp_path / "state"), "closed", 1.0)
     with pytest.raises(record.RecordFailed, match="no step was taken"):
         record.events(str(tmp_path / "state"))
+
+
+def test_a_damaged_record_stops_no_recovery(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    begin(folder, 1, 100.0)
+    damage = (
+        b"\xff\xfe\x00\n"
+        b'{"event": "begun", "at": 1, "number": null}\n'
+        b'{"event": "begun", "at": 1, "number": 9, "run": "run"}\n'
+        b'{"event": "ended", "number": 8}\n'
+        b'{"event": ["closed"], "at": 2}\n'
+    )
+    with (tmp_path / record.FILE).open("ab") as stream:
+        stream.write(damage)
+    record.append(folder, "ended", 105.0, number=1, outcome="")
+    found = record.events(folder)
+    assert [event["event"] for event in found] == ["begun", "ended"]
+    assert record.next_number(found) == 2
+    assert [step["number"] for step in report.steps(found, "run")] == [1]
+
+
+@pytest.mark.parametrize("odd", ["one\u2028two", "one\x85two", "one\udcfftwo", "one\ntwo", "naïve"])
+def test_whatever_a_reason_holds_is_one_line_and_comes_back(tmp_path: Path, odd: str) -> None:
+    record.append(str(tmp_path), "quarantined", 100.0, reason=odd)
+    assert record.history(record.events(str(tmp_path))).quarantine_reason == odd
+
+
+def test_a_line_that_the_disk_takes_only_half_is_written_to_its_end_or_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, room = os.write, [10, 1000]
+
+    def narrow(descriptor: int, data: bytes) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return whole(descriptor, data[: room.pop(0)])
+
+    monkeypatch.setattr(record.os, "write", narrow)
+    record.append(str(tmp_path), "closed", 1.0)
+    assert [event["at"] for event in record.events(str(tmp_path))] == [1.0]
+    room[:] = [10]
+    with pytest.raises(record.RecordFailed, match="No space left"):
+        record.append(str(tmp_path), "closed", 2.0)

@@ -129,7 +129,7 @@ def ghost(stack: Stack, _: Result) -> None:
     told = apps(stack, settle_seconds=1000)
     assert told.values["verdict"] == "unhealthy", "certain, also in the quiet window"
     assert any(f"pid {pid} " in told.finding("ghost-process")["evidence"] for pid in lost)
-    wait_for("a rate", lambda: "app-crash-loop" in apps(stack, restarts_allowed=2).codes, 90, pause=2)
+    wait_for("a rate", lambda: "app-crash-loop" in apps(stack, restarts_allowed=2).codes, 180, pause=2)
     polling = {poller.identity.partition("@")[0] for poller in Temporal(stack).fresh_pollers()}
     assert polling & {str(pid) for pid in lost}, "it keeps polling"
     assert everything(stack).values["verdict"] == "unhealthy", "although somebody polls"
@@ -143,7 +143,7 @@ def backend_502(stack: Stack, _: Result) -> None:
 def hung(stack: Stack, _: Result) -> None:
     assert pm2.apps(stack)["backend"].restarts == 0
     assert apps(stack, settle_seconds=1000).values["verdict"] == "settling"
-    wait_for("its code", lambda: "hung-at-start" in everything(stack, settle_seconds=SETTLE_SECONDS).codes, 60)
+    wait_for("its code", lambda: "hung-at-start" in everything(stack, settle_seconds=SETTLE_SECONDS).codes, 120)
 
 
 def not_judged_above(_: Stack, whole: Result) -> None:
@@ -166,7 +166,7 @@ MORE: dict[str, Callable[[Stack, Result], None]] = {
 @pytest.fixture
 def settled(stack: Stack) -> None:
     """What the fault before has left behind has held for a while."""
-    assert not modules.run("stack_health", project=stack.project, timeout=90, settle_seconds=0).failed
+    assert not modules.run("stack_health", project=stack.project, timeout=240, settle_seconds=0).failed
 
 
 @pytest.mark.usefixtures("settled")
@@ -178,8 +178,16 @@ def test_fault(stack: Stack, broken: Callable[[str], str], name: str) -> None:
     if told.containers == set():
         # A fault made by a short absence leaves a health check that has failed a moment ago.
         wait_for("the containers to have settled", lambda: not containers(stack).codes, 60)
-    # A slow Temporal answers now and then within the time that it has.
-    whole = wait_for("its verdict", lambda: (found := everything(stack)).values["verdict"] != "healthy" and found, 120)
+
+    def told_yet(found: Result) -> bool:
+        # A slow Temporal answers now and then within the time that it has; an app that the kernel kills again and again
+        # works for a while between two kills, and other things are told first then.
+        if found.values["verdict"] != "healthy" and told.containers is None and found.codes[:1] != [told.code]:
+            print(found.values["report"])
+            return False
+        return bool(found.values["verdict"] != "healthy")
+
+    whole = wait_for("its verdict", lambda: told_yet(found := everything(stack)) and found, 180)
     print(f"\n--- {name}\n{whole.values['report']}")
     lower = containers(stack)
     print(f"\n{lower.values['report']}")
@@ -237,4 +245,4 @@ def test_the_playbook_tells_cause_and_remedy_and_writes_its_report(
     assert "Do next: find out who killed it" in failure
     assert json.loads(report.read_text())["verdict"] == "unhealthy"
     assert report.stat().st_mode & 0o777 == 0o600
-    assert time.monotonic() - since < 30
+    assert time.monotonic() - since < 90

@@ -58,7 +58,7 @@ class OutOfMemory(Fault):
             raise LabError("the orchestrator does not run, so there is nothing to kill. See: tests/lab/lab status")
         container.update(mem_limit=limit, memswap_limit=limit)
         self.stack.run("postiz", "python3", "-c", ALLOCATOR, str(victim[0].pid), check=False)
-        wait_for("an out-of-memory kill", lambda: self.symptom(), 30)
+        wait_for("an out-of-memory kill", lambda: self.symptom(), 90)
 
     def symptom(self) -> str:
         kills = count_kills(self.stack.run("postiz", "sh", "-c", KILLS, check=False).text)

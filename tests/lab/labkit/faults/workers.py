@@ -10,8 +10,8 @@ from labkit.waiting import wait_for
 BACKEND_PORT = 3000
 ORCHESTRATOR_PORT = 3002
 HUNG_BYTES = 150_000_000
-SETTLE_SECONDS = 60
-GIVING_UP_SECONDS = 90
+SETTLE_SECONDS = 180
+GIVING_UP_SECONDS = 240
 STRANGER = """
 const servers = [3000, 3002].map((port) => require('net').createServer((socket) => socket.end()).listen(port));
 process.title = 'stranger';
@@ -80,8 +80,8 @@ class PortCollision(Fault):
             for process in pm2.workers(pm2.processes(self.stack), app):
                 repair.end_group(self.stack, process.group)
         self.stack.container("postiz").exec_run(["node", "-e", STRANGER], detach=True)
-        wait_for("the stranger on 3000", lambda: pm2.listens(self.stack, BACKEND_PORT), 10)
-        wait_for("the stranger on 3002", lambda: pm2.listens(self.stack, ORCHESTRATOR_PORT), 10)
+        wait_for("the stranger on 3000", lambda: pm2.listens(self.stack, BACKEND_PORT), 30)
+        wait_for("the stranger on 3002", lambda: pm2.listens(self.stack, ORCHESTRATOR_PORT), 30)
         self.stack.run("postiz", "pm2", "start", "backend", "orchestrator")
         wait_for("EADDRINUSE", lambda: self.symptom(), SETTLE_SECONDS)
 

@@ -113,3 +113,10 @@ def chain(table: Iterable[Process], app: App) -> tuple[Process, ...]:
 def listens(stack: Stack, port: int) -> bool:
     """Whether something in the Postiz container listens on a port."""
     return stack.run("postiz", "ss", "-Hltn", f"sport = :{port}").text.strip() != ""
+
+
+def listen(stack: Stack, ports: Iterable[int]) -> bool:
+    """Whether something in the Postiz container listens on each of these ports."""
+    table = stack.run("postiz", "ss", "-Hltn").text
+    found = {fields[3].rpartition(":")[2] for fields in map(str.split, table.splitlines()) if len(fields) > 3}
+    return found >= {str(port) for port in ports}

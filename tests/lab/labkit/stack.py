@@ -82,7 +82,7 @@ class Stack:
             for container in found.values()
         )
 
-    def wait_healthy(self, service: str, seconds: float = 120) -> None:
+    def wait_healthy(self, service: str, seconds: float = 300) -> None:
         """Wait until the engine calls a service healthy."""
         wait_for(f"{service} healthy", lambda: self.state(service) == ("running", "healthy"), seconds)
 

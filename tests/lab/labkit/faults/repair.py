@@ -6,6 +6,8 @@ import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 
+from docker.errors import APIError
+
 from labkit import pm2
 from labkit.errors import LabError
 from labkit.stack import Stack
@@ -16,6 +18,7 @@ BOOT_SECONDS = 180.0
 GRACE_SECONDS = 15
 """Used up only without the boot guard: PID 1 is then a shell that heeds no SIGTERM."""
 API_BODY = "App is running!"
+APP_PORTS = (3000, 3002, 4200)
 
 
 def api_status(stack: Stack) -> int:
@@ -30,12 +33,14 @@ def api_status(stack: Stack) -> int:
 
 
 def works(stack: Stack) -> bool:
-    """Whether the API answers and the orchestrator that runs now polls ``main``."""
-    if api_status(stack) != 200:
-        return False
+    """Whether all apps listen, the API answers and the orchestrator that runs now polls ``main``.
+
+    nginx is asked last: each of its workers keeps an app away for ten seconds after the app refused it, and whoever asks
+    it during a boot leaves an API that answers here and is 502 to the next one.
+    """
     try:
-        return bool(polling(stack))
-    except LabError:
+        return pm2.listen(stack, APP_PORTS) and api_status(stack) == 200 and bool(polling(stack))
+    except (LabError, APIError):
         return False
 
 

@@ -41,7 +41,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.release.observe im
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters import ARGUMENT_SPEC, Parameters, parse
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.layout import compose_text
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Answer, Trouble
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 ME = "root@here:boot:100:5"
@@ -184,6 +184,7 @@ def test_a_closed_journal_is_no_transaction(tmp_path: Path) -> None:
     assert journal.transaction(journal.entries(str(tmp_path))) is None
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=400))
 def test_a_journal_cut_off_anywhere_is_read_and_written_on(cut: int) -> None:
     """Whatever a kill leaves of the last line, the lines before it count and the next entry is whole."""

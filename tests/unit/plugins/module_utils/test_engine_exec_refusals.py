@@ -26,6 +26,10 @@ from fake_engine import FakeEngine
 # Words of Engine 20.10 and 28.
 STOPPED = (409, "Container 4c01 is not running")
 PAUSED = (409, "Container 4c01 is paused, unpause the container before exec")
+ENDED_BETWEEN = (
+    500,
+    "Container bf4dd3e8839871dfa5064899a3435af136f66c28c1c4040094c492c55b1b555e is not running: Exited (3) Less than a second ago",
+)
 GONE = (404, "No such container: 4c01")
 FORGOTTEN = (404, "No such exec instance: 77aa")
 BROKEN = (500, "write /: no space left on device")
@@ -62,6 +66,7 @@ class Client:
     ("told", "kind"),
     [
         (STOPPED, ContainerNotRunning),
+        (ENDED_BETWEEN, ContainerNotRunning),
         (PAUSED, ContainerNotRunning),
         (FORGOTTEN, ContainerNotRunning),
         (GONE, ContainerGone),

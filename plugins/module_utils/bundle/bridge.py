@@ -78,7 +78,7 @@ def by_use(store: Store, target: str, previous: str, mounted: Iterable[str] = ()
     now = frozenset(mounted)
     rows = []
     for item in store.releases():
-        served = store.last_served(item.name)
+        served = store.records.last_served(item.name)
         if not served and (item.name == previous or item.manifest.origin.kind in OWN):
             served = _seconds(item.manifest.created)
         if item.name in now:
@@ -105,7 +105,7 @@ def sources(
 
 def up_to_date(store: Store, target: str, count: int, previous: str) -> bool:
     """Whether nothing is to be done; reads one small file."""
-    found = store.bridge(target)
+    found = store.records.bridge(target)
     return found.complete and found.sources == sources(store, target, count, previous)
 
 
@@ -205,7 +205,7 @@ def named(store: Store, name: str) -> Optional[Release]:
 
 def apply(store: Store, target: str, wanted: Bridge) -> Applied:
     """Make it so. Only who holds the store's lock may call it."""
-    before = store.bridge(target)
+    before = store.records.bridge(target)
     if before.complete and before.sources == wanted.sources and before.items == wanted.items:
         return Applied(False)
     keep = {item.entry.name for item in wanted.items}
@@ -214,7 +214,7 @@ def apply(store: Store, target: str, wanted: Bridge) -> Applied:
         for item in reversed(before.items):
             if item.entry.name not in keep:
                 _remove(os.path.join(top, item.entry.name), item.entry.kind)
-        store.write_bridge(target, Bridge(wanted.sources, False, wanted.items))
+        store.records.write_bridge(target, Bridge(wanted.sources, False, wanted.items))
         stage = store.stage()
         try:
             done = {item: _put(store, top, item, stage) for item in wanted.items}
@@ -223,7 +223,7 @@ def apply(store: Store, target: str, wanted: Bridge) -> Applied:
         items = tuple(item for item in wanted.items if done[item])
         if items:
             sync_file_system(top)
-        store.write_bridge(target, Bridge(wanted.sources, True, items))
+        store.records.write_bridge(target, Bridge(wanted.sources, True, items))
     missing = tuple(f"{item.source}/{item.entry.name}" for item in wanted.items if not done[item])
     return Applied(items != before.items or (not before.complete and bool(items)), missing)
 

@@ -161,7 +161,7 @@ class _Build:
         self._step("extracted")
         with self._remembering():
             building.proof(self._engine, self._wanted, self._located, tree, self._clock)
-        self.store.forget_failure()
+        self.store.records.forget_failure()
         self.phases.ended("prove")
         self._step("proved")
 

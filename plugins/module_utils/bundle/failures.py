@@ -47,12 +47,12 @@ def remember_release(store: Store, name: str, reason: str, moment: str) -> None:
 
 def _write(store: Store, name: str, failure: Failure) -> None:
     failure = Failure(failure.inputs, failure.moment, failure.reason[:_LONGEST])
-    store.write_failure(name, json.dumps(asdict(failure), indent=1) + "\n")
+    store.records.write_failure(name, json.dumps(asdict(failure), indent=1) + "\n")
 
 
 def _read(store: Store, name: str) -> Optional[Failure]:
     try:
-        return Failure(**{key: str(value) for key, value in json.loads(store.failure(name)).items()})
+        return Failure(**{key: str(value) for key, value in json.loads(store.records.failure(name)).items()})
     except (ValueError, TypeError, AttributeError):
         return None
 

@@ -83,4 +83,4 @@ def remembered(store: Store, current: str) -> bool:
 def works(store: Store, name: str) -> bool:
     """Whether it is known to work: a stack did, or it is what an image serves by itself."""
     found = named(store, name)
-    return found is not None and (store.proven(name) or found.manifest.origin.kind in OWN)
+    return found is not None and (store.records.proven(name) or found.manifest.origin.kind in OWN)

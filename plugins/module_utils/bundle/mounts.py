@@ -10,14 +10,20 @@ import os
 from dataclasses import dataclass
 from typing import Dict, FrozenSet, Iterable, List, Optional, Set, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import BUILD_ID
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import (
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import manifest as manifests
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import (
+    BUILD_ID,
+    Release,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.places import (
     CURRENT,
+    HEAD,
     IMAGES,
     RELEASES,
-    Store,
     below,
+    read_text,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine, Mount
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import ContainerGone, EngineFailed
 
@@ -127,3 +133,30 @@ def covers(mounts: Iterable[Mount], path: str) -> bool:
     """Whether a mount hides what the image has at a path."""
     tops = (mount.destination.rstrip("/") for mount in mounts)
     return any(path == top or path.startswith(top + "/") for top in tops)
+
+
+def mount_source(current: str, identifier: str) -> str:
+    """What a container of an image mounts of the store whose link `current` is at this path; the path itself of anything else."""
+    folder, name = os.path.split(current)
+    if not identifier or name != CURRENT or not os.path.islink(current):
+        return current
+    if os.path.dirname(os.readlink(current)) != IMAGES:
+        return current
+    return Store(folder).image_path(identifier)
+
+
+def is_mount_of(source: str, current: str) -> bool:
+    """Whether a mount's source is that link, or one of its store's for an image."""
+    folder = os.path.dirname(current)
+    return source == current or os.path.dirname(source) == os.path.join(folder, IMAGES)
+
+
+def release_at(path: str) -> Optional[Release]:
+    """The release that a path leads to, if it is one of a store."""
+    folder, name = os.path.split(os.path.realpath(path))
+    if os.path.basename(folder) != RELEASES:
+        return None
+    try:
+        return Release(name, manifests.parse_head(read_text(os.path.join(folder, name + HEAD))))
+    except ValueError:
+        return None

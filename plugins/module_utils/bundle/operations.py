@@ -70,7 +70,7 @@ def _verified(engine: Engine, wanted: Request, store: Store, clock: Clock) -> Ou
         except ValueError as problem:
             found = verify.damage_finding(current, None, str(problem))
         else:
-            bridged = tuple(item.entry for item in store.bridge(current.name).items)
+            bridged = tuple(item.entry for item in store.records.bridge(current.name).items)
             with file_errors(wanted.dest, "read"):
                 damage = verify.compare((*entries, *bridged), store.path(current.name), current.manifest.origin.exclude)
             found = verify.damage_finding(current, damage, "")
@@ -82,10 +82,10 @@ def _verified(engine: Engine, wanted: Request, store: Store, clock: Clock) -> Ou
         findings += prove.served(engine, wanted, clock)
     text = report.found_text(current.name if current is not None else wanted.dest, findings)
     name = current.name if current is not None else ""
-    newly = proves and not findings and not store.proven(name)
+    newly = proves and not findings and not store.records.proven(name)
     if newly and not wanted.check_mode:
         with held(wanted.dest, wanted.lock_seconds, clock):
-            store.mark_proven(name)
+            store.records.mark_proven(name)
     served = is_served(engine, wanted, store)
     payload = report.payload(store, current, name, findings=findings, damage=damage, text=text, served=served)
     if (errors_of(findings) and wanted.fail_on_mismatch) or (proves and any(_disproves(item) for item in findings)):

@@ -15,14 +15,14 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import composed, origins
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import ImageFacts
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.mounts import looks_stored
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters import PATH
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.sink import file_errors
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import (
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.mounts import (
     is_mount_of,
+    looks_stored,
     mount_source,
     release_at,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters import PATH
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.sink import file_errors
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine, ImageConfig, Mount
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, Refused
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import error

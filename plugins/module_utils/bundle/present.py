@@ -154,7 +154,7 @@ def _mark_served(engine: Engine, store: Store, current: str, clock: Clock) -> No
     seen = mounted_now(engine, store, current)
     for item in store.releases():
         if item.name in seen:
-            store.mark_served(item.name, clock.now())
+            store.records.mark_served(item.name, clock.now())
 
 
 def _entries(store: Store, release: Optional[Release]) -> Tuple[Entry, ...]:

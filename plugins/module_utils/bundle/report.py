@@ -44,7 +44,7 @@ def payload(
     """`release` is the current one after the run, or what it would be."""
     manifest = release.manifest if release is not None else NOTHING
     name = release.name if release is not None else ""
-    bridged = bridge if bridge is not None else store.bridge(name) if name else Bridge()
+    bridged = bridge if bridge is not None else store.records.bridge(name) if name else Bridge()
     listed = tuple(item.name for item in store.releases()) if releases is None else releases
     return {
         "folder": store.folder,
@@ -67,7 +67,7 @@ def payload(
         "pruned": list(pruned),
         "bridged": bridged.files,
         "bridged_from": list(bridged.sources),
-        "proven": bool(name) and store.proven(name),
+        "proven": bool(name) and store.records.proven(name),
         "served": served,
         "changes": [asdict(change) for change in changes],
         "findings": [finding.as_dict() for finding in findings],

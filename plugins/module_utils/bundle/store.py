@@ -15,37 +15,34 @@ again by itself, between the switch to another image's release and its recreatio
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
-from contextlib import suppress
-from typing import Iterator, Optional, Tuple
+from typing import Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle import manifest as manifests
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.lock import FILE
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Bridge, Entry, Manifest, Release
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Entry, Manifest, Release
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.places import (
+    BESIDE,
+    CURRENT,
+    HEAD,
+    IMAGES,
+    LIST,
+    LOG,
+    PREVIOUS,
+    RELEASES,
+    STAGING,
+    TREE,
+    names_in,
+    new_stage,
+    read_text,
+    remove_path,
+    short_identifier,
+    staging_path,
+    write_text,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.records import Records
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.sink import file_errors
 from ansible_collections.selfhost.postiz.plugins.module_utils.durable import sync_folder
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
-
-CURRENT = "current"
-PREVIOUS = "previous"
-# What the last build printed.
-LOG = "build.log"
-# Why the last build failed.
-FAILED = "build.failed"
-RELEASES = "releases"
-IMAGES = "images"
-_STAGING = ".staging-"
-_TREE = "tree"
-_HEAD = ".json"
-_LIST = ".files"
-_BRIDGE = ".bridged"
-_PROVEN = ".proven"
-_SERVED = ".served"
-_FAILED = ".failed"
-_BESIDE = (_HEAD, _LIST, _BRIDGE, _PROVEN, _SERVED, _FAILED)
-_UNTOLD = Bridge((), False)
-_SHORT = 12
 
 
 class Store:
@@ -53,6 +50,7 @@ class Store:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        self.records = Records(folder)
         self._releases = os.path.join(folder, RELEASES)
         self._images = os.path.join(folder, IMAGES)
         self._current = os.path.join(folder, CURRENT)
@@ -65,7 +63,7 @@ class Store:
 
     def image_path(self, identifier: str) -> str:
         """What containers of an image mount; `current` for releases of an image that nobody told."""
-        return os.path.join(self._images, _short(identifier)) if identifier else self._current
+        return os.path.join(self._images, short_identifier(identifier)) if identifier else self._current
 
     def of_image(self, identifier: str) -> str:
         """Name of the release that containers of an image get when they start; empty if there is none."""
@@ -89,10 +87,10 @@ class Store:
     def releases(self) -> Tuple[Release, ...]:
         """All of them, the newest first. One without a readable manifest is none."""
         found = []
-        for name in _names(self._releases):
-            if name.endswith(_HEAD) and os.path.isdir(self.path(name[: -len(_HEAD)])):
+        for name in names_in(self._releases):
+            if name.endswith(HEAD) and os.path.isdir(self.path(name[: -len(HEAD)])):
                 try:
-                    found.append(Release(name[: -len(_HEAD)], manifests.parse_head(_read(self.path(name)))))
+                    found.append(Release(name[: -len(HEAD)], manifests.parse_head(read_text(self.path(name)))))
                 except ValueError:
                     continue
         return tuple(sorted(found, key=lambda release: (release.manifest.created, release.name), reverse=True))
@@ -116,117 +114,48 @@ class Store:
             folder, name = os.path.split(os.path.normpath(os.path.join(folder, os.readlink(target))))
         return name if folder == self._releases and os.path.isdir(self.path(name)) else ""
 
-    def proven(self, name: str) -> bool:
-        """Whether a stack worked with this release."""
-        return os.path.lexists(self.path(name) + _PROVEN)
-
-    def _failure_path(self, name: str) -> str:
-        return self.path(name) + _FAILED if name else os.path.join(self.folder, FAILED)
-
-    def failure(self, name: str) -> str:
-        """Why a release failed in its stack, or with no name, the last build. Raises ValueError if it is not on record."""
-        return _read(self._failure_path(name))
-
-    def write_failure(self, name: str, text: str) -> None:
-        """Put it on record. It may quote logs, so it is for the owner only."""
-        stage = self.stage()
-        with file_errors(self.folder):
-            _write(os.path.join(stage, _FAILED), text)
-            os.chmod(os.path.join(stage, _FAILED), 0o600)
-            os.rename(os.path.join(stage, _FAILED), self._failure_path(name))
-            os.rmdir(stage)
-            sync_folder(os.path.dirname(self._failure_path(name)))
-
-    def forget_failure(self, name: str = "") -> None:
-        """It works by now."""
-        with suppress(FileNotFoundError):
-            os.unlink(self._failure_path(name))
-
-    def mark_proven(self, name: str) -> None:
-        """A stack works with it."""
-        self.forget_failure(name)
-        with file_errors(self.folder):
-            os.close(os.open(self.path(name) + _PROVEN, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644))
-            sync_folder(self._releases)
-
-    def mark_served(self, name: str, moment: float) -> None:
-        """A container had it mounted then."""
-        path = self.path(name) + _SERVED
-        with file_errors(self.folder):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644))
-            os.utime(path, (moment, moment))
-            sync_folder(self._releases)
-
-    def last_served(self, name: str) -> float:
-        """When it was last seen to be served, in seconds since 1970; 0 if it never was."""
-        found = [0.0]
-        for ending in (_SERVED, _PROVEN):
-            with suppress(OSError):
-                found.append(os.lstat(self.path(name) + ending).st_mtime)
-        return max(found)
-
-    def bridge(self, name: str) -> Bridge:
-        """What the release has of others; an incomplete one if that is not on record."""
-        try:
-            return manifests.parse_bridge(_read(self.path(name) + _BRIDGE))
-        except ValueError:
-            return _UNTOLD
-
-    def write_bridge(self, name: str, bridge: Bridge) -> None:
-        """Put it on record."""
-        stage = self.stage()
-        with file_errors(self.folder):
-            _write(os.path.join(stage, _BRIDGE), manifests.bridge_text(bridge))
-            os.rename(os.path.join(stage, _BRIDGE), self.path(name) + _BRIDGE)
-            os.rmdir(stage)
-            sync_folder(self._releases)
-
     def entries(self, release: Release) -> Tuple[Entry, ...]:
         """What the release consisted of. Raises ValueError if the list is not the one that the manifest tells of."""
-        text = _read(self.path(release.name) + _LIST)
+        text = read_text(self.path(release.name) + LIST)
         if manifests.list_digest(text) != release.manifest.tree_digest:
             raise ValueError("the list of entries is not the manifest's")
         return manifests.parse_list(text)
 
     def leftovers(self) -> Tuple[str, ...]:
         """Paths that a killed run left behind."""
-        staging = [os.path.join(self.folder, name) for name in _names(self.folder) if name.startswith(_STAGING)]
+        staging = [os.path.join(self.folder, name) for name in names_in(self.folder) if name.startswith(STAGING)]
         beside = [
             self.path(name)
-            for name in _names(self._releases)
-            for ending in _BESIDE
+            for name in names_in(self._releases)
+            for ending in BESIDE
             if name.endswith(ending) and not os.path.isdir(self.path(name[: -len(ending)]))
         ]
-        links = (os.path.join(self._images, name) for name in _names(self._images))
+        links = (os.path.join(self._images, name) for name in names_in(self._images))
         return (*staging, *beside, *(link for link in links if not os.path.exists(link)))
 
     def clean(self) -> None:
         """Remove them."""
         with file_errors(self.folder):
             for path in self.leftovers():
-                _remove(path)
+                remove_path(path)
 
     def stage(self) -> str:
         """A new staging folder, in which the tree shall become `staged_tree`."""
-        path = os.path.join(self.folder, f"{_STAGING}{os.getpid()}-{secrets.token_hex(4)}")
-        with file_errors(self.folder):
-            os.makedirs(self._releases, mode=0o755, exist_ok=True)
-            os.mkdir(path, 0o700)
-        return path
+        return new_stage(self.folder)
 
     @staticmethod
     def staged_tree(stage: str) -> str:
         """Where the tree is written."""
-        return os.path.join(stage, _TREE)
+        return os.path.join(stage, TREE)
 
     def commit(self, stage: str, manifest: Manifest, list_text: str) -> Release:
         """The staged tree, which is on the disk already, becomes a release."""
-        name = manifests.release_name(manifest, (item.split("/")[-1] for item in _names(self._releases)))
+        name = manifests.release_name(manifest, (item.split("/")[-1] for item in names_in(self._releases)))
         target = self.path(name)
         with file_errors(self.folder):
-            for ending, text in ((_LIST, list_text), (_HEAD, manifests.head_text(manifest))):
+            for ending, text in ((LIST, list_text), (HEAD, manifests.head_text(manifest))):
                 staged = stage + "/" + ending
-                _write(staged, text)
+                write_text(staged, text)
                 os.rename(staged, target + ending)
             os.rename(self.staged_tree(stage), target)
             sync_folder(self._releases)
@@ -247,7 +176,7 @@ class Store:
             os.makedirs(self._images, mode=0o755, exist_ok=True)
         if self.of_image(identifier) != name:
             self._lead(self.image_path(identifier), f"../{RELEASES}/{name}")
-        target = f"{IMAGES}/{_short(identifier)}"
+        target = f"{IMAGES}/{short_identifier(identifier)}"
         if not os.path.islink(self._current) or os.readlink(self._current) != target:
             self._lead(self._current, target)
 
@@ -256,7 +185,7 @@ class Store:
         self._lead(self._previous, f"{RELEASES}/{name}")
 
     def _lead(self, link: str, target: str) -> None:
-        new = os.path.join(self.folder, f"{_STAGING}{os.getpid()}-{secrets.token_hex(4)}")
+        new = staging_path(self.folder)
         with file_errors(self.folder):
             os.symlink(target, new)
             os.rename(new, link)
@@ -266,98 +195,28 @@ class Store:
         """Remove a release."""
         trash = self.stage()
         with file_errors(self.folder):
-            for link in _names(self._images):
+            for link in names_in(self._images):
                 # Of an image that nothing runs any more: what a container has mounted is not removed.
                 if self.led_to(f"{IMAGES}/{link}") == name:
                     os.unlink(os.path.join(self._images, link))
             os.rename(self.path(name), self.staged_tree(trash))
-            for ending in _BESIDE:
-                _remove(self.path(name) + ending)
-            _remove(trash)
+            for ending in BESIDE:
+                remove_path(self.path(name) + ending)
+            remove_path(trash)
 
     def remove_all(self) -> None:
         """Everything of this module, and the folder itself if nothing else lies in it."""
         with file_errors(self.folder):
-            for path in (self._current, self._previous, self.log_path, self._failure_path("")):
-                _remove(path)
-            _remove(self._releases)
-            _remove(self._images)
+            for path in (self._current, self._previous, self.log_path, self.records.failure_path("")):
+                remove_path(path)
+            remove_path(self._releases)
+            remove_path(self._images)
             self.clean()
-            _remove(os.path.join(self.folder, FILE))
-            if not _names(self.folder):
+            remove_path(os.path.join(self.folder, FILE))
+            if not names_in(self.folder):
                 os.rmdir(self.folder)
 
     def exists(self) -> bool:
         """Whether there is anything of this module."""
         paths = (self._current, self._releases, os.path.join(self.folder, FILE))
         return any(os.path.lexists(path) for path in paths) or bool(self.leftovers())
-
-
-def mount_source(current: str, identifier: str) -> str:
-    """What a container of an image mounts of the store whose link `current` is at this path; the path itself of anything else."""
-    folder, name = os.path.split(current)
-    if not identifier or name != CURRENT or not os.path.islink(current):
-        return current
-    if os.path.dirname(os.readlink(current)) != IMAGES:
-        return current
-    return Store(folder).image_path(identifier)
-
-
-def is_mount_of(source: str, current: str) -> bool:
-    """Whether a mount's source is that link, or one of its store's for an image."""
-    folder = os.path.dirname(current)
-    return source == current or os.path.dirname(source) == os.path.join(folder, IMAGES)
-
-
-def _short(identifier: str) -> str:
-    return identifier.rpartition(":")[2][:_SHORT]
-
-
-def release_at(path: str) -> Optional[Release]:
-    """The release that a path leads to, if it is one of a store."""
-    folder, name = os.path.split(os.path.realpath(path))
-    if os.path.basename(folder) != RELEASES:
-        return None
-    try:
-        return Release(name, manifests.parse_head(_read(os.path.join(folder, name + _HEAD))))
-    except ValueError:
-        return None
-
-
-def _names(folder: str) -> Tuple[str, ...]:
-    try:
-        return tuple(sorted(os.listdir(folder)))
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except OSError as problem:
-        raise ValueError(problem.strerror) from problem
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "x", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.unlink(path)
-
-
-def below(folder: str, path: str) -> Iterator[str]:
-    """The path as it may be written, if it is the folder or lies in it: relative to the folder, `.` for itself."""
-    written = os.path.normpath(path)
-    resolved = os.path.join(os.path.realpath(os.path.dirname(written)), os.path.basename(written))
-    for candidate in (written, resolved):
-        for top in (os.path.normpath(folder), os.path.realpath(folder)):
-            if candidate == top or candidate.startswith(top + "/"):
-                yield os.path.relpath(candidate, top)

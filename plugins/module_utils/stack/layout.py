@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Callable, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import quote
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import mount_source
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.mounts import mount_source
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import ImageConfig
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import envfile, transaction

@@ -10,7 +10,7 @@ import os
 from typing import Dict, Iterator, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Release
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import release_at
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.mounts import release_at
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway

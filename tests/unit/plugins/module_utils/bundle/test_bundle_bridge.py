@@ -88,7 +88,7 @@ def planned(store: Store, target: Release, count: int = 2) -> bridge.Planned:
 
 
 def damage(store: Store, release: Release) -> verify.Damage:
-    bridged = tuple(item.entry for item in store.bridge(release.name).items)
+    bridged = tuple(item.entry for item in store.records.bridge(release.name).items)
     return verify.compare((*store.entries(release), *bridged), store.path(release.name), ("cache",))
 
 
@@ -113,7 +113,7 @@ def test_the_newest_others_stay_served(store: Store) -> None:
         "chunks/4.js": "four",
     }
     assert damage(store, newest).total == 0
-    assert store.bridge(newest.name).files == 3
+    assert store.records.bridge(newest.name).files == 3
     # What is bridged is no release's own, so it is not handed on.
     assert span(store, newest, 1)
     assert sorted(static(store, newest)) == ["chunks/2.js", "chunks/3.js", "chunks/4.js"]
@@ -171,15 +171,15 @@ def test_a_damaged_release_gives_nothing(store: Store) -> None:
     newest = put(store, "b2", {})
     assert not span(store, newest)
     Path(store.path(newest.name) + ".bridged").write_text("[1]\n")
-    assert not store.bridge(newest.name).complete
+    assert not store.records.bridge(newest.name).complete
 
 
 def test_what_lies_beside_a_release_goes_with_it(store: Store) -> None:
     old = put(store, "b1", {"chunks/1.js": "one"})
     newest = put(store, "b2", {})
     span(store, newest)
-    store.mark_proven(newest.name)
-    assert store.proven(newest.name)
+    store.records.mark_proven(newest.name)
+    assert store.records.proven(newest.name)
     store.remove(newest.name)
     assert sorted(path.name for path in Path(store.path("")).iterdir()) == [
         old.name,
@@ -238,7 +238,7 @@ def test_what_was_never_seen_to_work_is_not_gone_back_to(store: Store) -> None:
     assert going_back.remembered(store, own.name)
     store.remember_previous(own.name)
     assert not going_back.remembered(store, first.name)
-    store.mark_proven(first.name)
+    store.records.mark_proven(first.name)
     assert going_back.remembered(store, first.name)
     store.remember_previous(first.name)
     assert not going_back.remembered(store, second.name)
@@ -389,7 +389,7 @@ def test_what_there_is_to_go_back_to_is_never_pruned(
     put(store, "own", {}, kind="image")
     first = put(store, "b1", {})
     store.switch(first.name)
-    store.mark_proven(first.name)
+    store.records.mark_proven(first.name)
     put(store, "b2", {})
     put(store, "b3", {})
     last = put(store, "b4", {})
@@ -400,7 +400,7 @@ def test_what_there_is_to_go_back_to_is_never_pruned(
     pinned.add(last.name)
     for _unchanged in range(2):
         assert not switched(store, last, keep=keep).changed
-        store.mark_proven(last.name)
+        store.records.mark_proven(last.name)
     assert names(store) == left
 
 

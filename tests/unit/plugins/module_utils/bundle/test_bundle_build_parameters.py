@@ -154,7 +154,7 @@ def test_checksums_are_judged_also_where_nothing_is_built(
     release = store.commit(stage, made, text)
     store.clean()
     store.switch(release.name)
-    store.write_bridge(release.name, Bridge())
+    store.records.write_bridge(release.name, Bridge())
     monkeypatch.setattr(build.building, "sources", lambda *_given: pytest.fail("the sources are read"))
     if fits:
         told = build.run(engine, asked, Passing(), lambda _step: None)  # type: ignore[arg-type]

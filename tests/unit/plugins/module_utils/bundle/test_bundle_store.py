@@ -18,12 +18,10 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model impor
     Release,
     Tree,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.mounts import mount_source
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.parameters import ARGUMENT_SPEC, parse
-from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import (
-    Store,
-    below,
-    mount_source,
-)
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.places import below
+from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.store import Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Mount
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput

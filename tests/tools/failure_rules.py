@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import pages
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers import rules
 from ansible_collections.selfhost.postiz.plugins.module_utils.providers.model import META, Rule
 from tree import REPOSITORY
@@ -47,20 +48,7 @@ def _signs(rule: Rule) -> str:
 
 def main() -> int:
     """0 if written or up to date."""
-    text = PAGE.read_text(encoding="utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _old, end, tail = rest.partition(END)
-    if not begin or not end:
-        print("docs/post_failures.md has lost the marks around its table")
-        return 1
-    wanted = f"{head}{BEGIN}{table()}{END}{tail}"
-    if "--check" in sys.argv[1:]:
-        if text != wanted:
-            print("docs/post_failures.md differs from the rules in the code. Make it anew: make findings")
-            return 1
-        return 0
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
+    return pages.keep(PAGE, BEGIN, END, table(), "--check" in sys.argv[1:])
 
 
 if __name__ == "__main__":

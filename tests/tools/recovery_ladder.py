@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import pages
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.ladder import LADDERS, Ladder
 from tree import REPOSITORY
 
@@ -30,20 +31,7 @@ def _steps(steps: Ladder) -> str:
 
 def main() -> int:
     """0 if written or up to date."""
-    text = PAGE.read_text(encoding="utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _old, end, tail = rest.partition(END)
-    if not begin or not end:
-        print("docs/recover.md has lost the marks around its ladder")
-        return 1
-    wanted = f"{head}{BEGIN}{table()}{END}{tail}"
-    if "--check" in sys.argv[1:]:
-        if text != wanted:
-            print("docs/recover.md differs from the ladder in the code. Make it anew: make findings")
-            return 1
-        return 0
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
+    return pages.keep(PAGE, BEGIN, END, table(), "--check" in sys.argv[1:])
 
 
 if __name__ == "__main__":

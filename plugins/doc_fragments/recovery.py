@@ -38,6 +38,12 @@ options:
   run:
     description: Name of this recovery, as a look before has returned it. A new one by default.
     type: str
+  lifted:
+    description:
+      - Whether to look as if a quarantine had been lifted, and nothing had been tried before. In check mode, that tells what
+        a run would do that lifts it.
+    type: bool
+    default: false
   attempts:
     description: So many steps are taken within O(window), over all runs; then a person is asked.
     type: int

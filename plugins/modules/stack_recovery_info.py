@@ -271,6 +271,62 @@ asked_before:
   type: bool
   returned: always, but for bad input
   sample: false
+notice:
+  description:
+    - What somebody is to be told. Of this recovery, or of an earlier one of which nobody could be told.
+  type: dict
+  returned: always, but for bad input
+  contains:
+    run:
+      description: The recovery that it is about, empty if there is nothing to tell.
+      type: str
+      sample: 20261124T031500Z-3fa9c1
+    at:
+      description: When, ISO 8601 UTC.
+      type: str
+      sample: '2026-11-24T03:15:22Z'
+    late:
+      description: Whether it is about an earlier recovery.
+      type: bool
+      sample: false
+    told:
+      description: The ways by which somebody was told of it already, of V(webhook) and V(mail).
+      type: list
+      elements: str
+      sample: []
+    heading:
+      description: One line.
+      type: str
+      sample: 'postiz: work flows again, after 1 step in 19 s.'
+    text:
+      description: The same with the reason.
+      type: str
+      sample: 'postiz: work flows again, after 1 step in 19 s.'
+    verdict:
+      description: The verdict then.
+      type: str
+      sample: healthy
+    decision:
+      description: The decision then.
+      type: str
+      sample: close
+    first_cause:
+      description: Code of the first finding then, empty without one.
+      type: str
+      sample: ''
+    steps:
+      description: What was done.
+      type: list
+      elements: str
+      sample: [end the process group of orchestrator; PM2 starts it anew]
+    seconds:
+      description: How long it took.
+      type: float
+      sample: 19.4
+    report:
+      description: The report of then.
+      type: str
+      sample: 'postiz: work flows again, after 1 step in 19 s.'
 """
 
 from ansible.module_utils.basic import AnsibleModule

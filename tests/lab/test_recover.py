@@ -9,6 +9,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -227,7 +228,7 @@ def test_what_cannot_be_healed_ends_in_quarantine_and_stays_quiet(
     assert later.rungs == []
     assert watched.acts == []
     assert len(later.values["report"].splitlines()) <= 8
-    assert record(tmp_path)[-1]["event"] == "quarantined", "nothing is even written"
+    assert [event["event"] for event in record(tmp_path)][-2:] == ["quarantined", "told"], "nothing more is written"
     assert len(listener.told) == 1, "told once"
     stack.container("hopeless").remove(force=True)
     healed = recover(stack, tmp_path, recover_attempts=2)
@@ -245,12 +246,54 @@ def test_the_sweep_is_started_again_without_any_restart(stack: Stack, temporal: 
     assert temporal.status(SWEEP) == "RUNNING"
 
 
-def test_a_notice_that_cannot_be_sent_fails_nothing(stack: Stack, temporal: Temporal, tmp_path: Path) -> None:
+def test_a_notice_that_cannot_be_sent_fails_nothing_and_is_sent_by_the_next_run(
+    stack: Stack, temporal: Temporal, tmp_path: Path, listener: Listener
+) -> None:
     temporal.terminate(SWEEP)
-    done = recover(stack, tmp_path, recover_webhook_url="http://127.0.0.1:9/", recover_mail_program="/nonexistent")
+    done = recover(stack, tmp_path, **{**listener.parameters, "recover_webhook_url": "http://127.0.0.1:9/"})
     assert done.code == 0
     assert done.rungs == ["restore_sweeper"]
     assert "Nobody could be told: Post a notice to the webhook failed." in done.text
+    assert "work flows again" in listener.mail.read_text()
+    listener.mail.unlink()
+    for _ in range(2):
+        later = recover(stack, tmp_path, **listener.parameters)
+        assert (later.code, later.rungs) == (0, [])
+    (told,) = listener.told
+    assert told["late"]
+    assert told["heading"].endswith(done.values["heading"])
+    assert not listener.mail.exists(), "that way has worked before"
+    assert [event["ways"] for event in record(tmp_path) if event["event"] == "told"] == [["mail"], ["webhook"]]
+
+
+def test_a_run_that_fails_before_it_decides_tells_it_once_and_when_it_is_over(
+    stack: Stack, tmp_path: Path, listener: Listener
+) -> None:
+    away = tmp_path / "away.yml"
+    host = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
+    away.write_text(json.dumps({"all": {"hosts": {"away": host}}}))
+    given = {**listener.parameters, "recover_notice_directory": str(tmp_path / "notices")}
+    for _ in range(2):
+        failed = recover(stack, tmp_path, "-i", str(away), "--limit", "away", **given)
+        assert failed.code == 2
+        assert "away cannot be reached" in failed.text
+    (told,) = listener.told
+    assert (told["decision"], told["host"], told["project"]) == ("failed", "away", stack.project)
+    assert "cannot be reached" in told["text"]
+    assert "recovery itself failed" in listener.mail.read_text()
+    host |= {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    away.write_text(json.dumps({"all": {"hosts": {"away": host}}}))
+    # Another failure is another notice.
+    (tmp_path / "state" / "record.jsonl").mkdir(parents=True)
+    other = recover(stack, tmp_path, "-i", str(away), "--limit", "away", **given)
+    assert other.code == 2
+    assert "The record of recoveries in" in listener.told[1]["text"]
+    (tmp_path / "state" / "record.jsonl").rmdir()
+    for _ in range(2):
+        assert recover(stack, tmp_path, "-i", str(away), "--limit", "away", **given).code == 0
+    assert [entry["decision"] for entry in listener.told] == ["failed", "failed", "nothing"]
+    assert "Recovery can look at it again" in listener.told[-1]["text"]
+    assert list((tmp_path / "notices").iterdir()) == []
 
 
 def test_the_timer_s_units_are_sound_and_run_the_watch(stack: Stack, tmp_path: Path) -> None:

@@ -286,10 +286,19 @@ def test_a_stack_that_others_made(foreign_stack: tuple[Stack, Path], tmp_path: P
     theirs.wait_healthy("temporal-postgresql")
     assert volume == next(mount["Name"] for mount in theirs.container("temporal-postgresql").attrs["Mounts"])
     wait_for("its workflow", lambda: Temporal(theirs).status(f"post_{post}") == "RUNNING", 60, 1)
+    override = folder / "docker-compose.override.yaml"
     # Out of the anonymous volume, killed on the way, and once more.
     play = Play(theirs, tmp_path / "rescue", playbook="rescue_volumes", **given)
     wait_for("the copy", lambda: theirs.state("postiz")[0] == "exited", 120, 0.02)  # its first process heeds no SIGTERM
     play.kill()
+    # Once more between its file and the switch: what stands still is not started on the old volume.
+    play = Play(theirs, tmp_path / "rescue", playbook="rescue_volumes", **given)
+    wait_for("its file", override.is_file, 120, 0.02)
+    play.kill()
+    half = recover(theirs, tmp_path / "half", **given)
+    assert (half.code, half.values["decision"]) == (2, PERSON)
+    assert "rescue_volumes" in half.values["reason"]
+    assert theirs.state("temporal-postgresql")[0] == "exited"
     assert Play(theirs, tmp_path / "rescue", playbook="rescue_volumes", **given).end().code == 0
     named = next(mount["Name"] for mount in theirs.container("temporal-postgresql").attrs["Mounts"])
     assert named == f"{foreign.PROJECT}_temporal-postgres-data"

@@ -128,6 +128,7 @@ def _resumed(unfinished: Optional[Tried], cause: Cause, situation: Situation) ->
         unfinished.cause,
         reason,
         unfinished.number,
+        unfinished.also,
     )
 
 

@@ -80,7 +80,7 @@ def _app_logs(engine: Engine, item: Container, home: str, draft: str, name: str,
         return
     for path, content in sorted(found.items()):
         text = redactor.text(content.decode("utf-8", "replace"))
-        _write(draft, f"{name}.{os.path.basename(path)}", _end(text, LOG_BYTES))
+        _write(draft, f"{name}.{path.partition('/')[2].replace('/', '_') or path}", _end(text, LOG_BYTES))
 
 
 def _inspected(item: Container, detail: ContainerDetail) -> Dict[str, Any]:

@@ -111,6 +111,7 @@ class Tried:
     spread: bool = False
     touched_at: float = 0.0
     unspread: bool = False
+    also: Tuple[str, ...] = ()
 
     def held_until(self, run: str) -> float:
         """Until when another run keeps its hands off; 0 if the step has ended, or is this run's own."""
@@ -121,16 +122,27 @@ class Tried:
 
 @dataclass(frozen=True)
 class History:
-    """What the record tells. `quarantined_at` is 0 outside of a quarantine; `asked_for` the cause a person was asked
-    for, by the run `asked_by`.
+    """What the record tells. `quarantined_at` is 0 outside of a quarantine.
+
+    `asked` are the causes for which a person was asked since the last step, each with the run that asked. `told_of` is
+    the last run of which anybody was told, `told` by which ways.
     """
 
     tried: Tuple[Tried, ...] = ()
     quarantined_at: float = 0.0
     quarantine_reason: str = ""
-    asked_for: str = ""
-    asked_by: str = ""
+    asked: Tuple[Tuple[str, str], ...] = ()
     open: bool = False
+    told_of: str = ""
+    told: Tuple[str, ...] = ()
+
+    def asked_before(self, cause: str, run: str) -> bool:
+        """Whether a run before this one has asked for a person for that."""
+        return any(of == cause and by != run for of, by in self.asked)
+
+    def reached(self, run: str) -> Tuple[str, ...]:
+        """The ways by which somebody was told of a run."""
+        return self.told if run == self.told_of else ()
 
     def as_of(self, now: float) -> "History":
         """Without steps of the future, which would hold everything back until then."""

@@ -28,7 +28,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Fi
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover import checkpoint
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.ladder import POSTIZ, ladder
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import Cause, History, Situation
-from ansible_collections.selfhost.postiz.plugins.module_utils.recover.obstacles import for_person
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.obstacles import for_person, half_rescued
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import (
     Compose,
     absent_services,
@@ -92,7 +92,9 @@ def observe(connect: Connect, diagnosis: Diagnosis, history: History, least_free
     situation = Situation(
         verdict=told,
         cause=causes,
-        for_person=for_person(engine, containers, layers, causes, absent) if causes else "",
+        for_person=(half_rescued(containers, compose) or for_person(engine, containers, layers, causes, absent))
+        if causes
+        else "",
         booted_at=booted_at(engine, containers, diagnosis.service),
         settled=_settled(layers),
         postiz=diagnosis.service,

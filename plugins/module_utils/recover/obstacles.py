@@ -16,7 +16,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.health import sign
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.choose import STOPPED
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.ladder import ladder
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import Cause, Rung
-from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import DATABASE
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import DATABASE, Compose
+from ansible_collections.selfhost.postiz.plugins.module_utils.rescue import plan
 
 TEMPORAL_SERVICE = "temporal"
 DEFAULT_NAMESPACE = "default"
@@ -50,6 +51,18 @@ def for_person(
     if Rung.RESTORE_SWEEPER in steps.rungs and "RUN_CRON is not set" in first.evidence:
         return "RUN_CRON is not set, so Postiz shall not run its sweep: set it, or leave the sweep out of the look."
     return ""
+
+
+def half_rescued(containers: Tuple[Container, ...], compose: Compose) -> str:
+    """Started on the old volumes, the stack would go on there, until Compose reads the file and goes back to the copies."""
+    project = next((item.project for item in containers), "")
+    services = plan.half_done(containers, project, compose.files)
+    if not services:
+        return ""
+    return (
+        f"a rescue of anonymous volumes was interrupted: data of {', '.join(services)} was copied, and their containers are "
+        "still on the old volumes. Run selfhost.postiz.rescue_volumes again; it copies anew and starts the stack."
+    )
 
 
 def _known(layers: Tuple[Layer, ...], first: Cause) -> Optional[signatures.Match]:

@@ -49,7 +49,8 @@ def inform(connect: Connect, request: Request, clock: Clock) -> Outcome:
     """Look until something is to be done or nothing is; change nothing. Raises StackError."""
     where = places(connect, request)
     found = record.events(where.state)
-    decided = _decided(connect, request, record.history(found), clock)
+    history = History() if request.lifted else record.history(found)
+    decided = _decided(connect, request, history, clock)
     return Outcome(False, payload_of(request, where, decided, found, request.run or _new_run(clock)))
 
 
@@ -86,6 +87,8 @@ class Recovery:
             return self._begin()
         if self._request.state == "finished":
             return self._finish()
+        if self._request.state == "told":
+            return self._keep_who_was_told()
         return self._lift() if self._request.state == "lifted" else self._note()
 
     def _append(self, event: str, **values: Any) -> None:
@@ -163,6 +166,7 @@ class Recovery:
         try:
             held = self._must_hold(engine, step) and act.hold(scene)
             act.prepare(scene, step)
+            guard = self._must_spread(engine, step, held)
         except StackError as problem:
             # What stands on it is let go on: nothing flows yet, and nobody shall find it frozen.
             act.release(scene)
@@ -170,7 +174,6 @@ class Recovery:
             self._append("prepared", number=number)
             return Outcome(True, self._told(taken=True, problem=redactor.text(problem.message)))
         compose = step.rung is Rung.RECREATE_CONTAINER
-        guard = self._must_spread(engine, step, held)
         self._append("prepared", number=number)
         return Outcome(True, self._told(taken=True, guard=guard, compose_needed=compose))
 
@@ -290,7 +293,7 @@ class Recovery:
             # The stack is well again; that a network refuses is another matter.
             self._append("closed")
             history = record.history(record.events(self._where.state))
-        if decision.kind is Kind.PERSON and history.asked_for != decision.step.cause:
+        if decision.kind is Kind.PERSON and decision.step.cause not in (of for of, _by in history.asked):
             self._append("person", run=self._look.run, cause=decision.step.cause, reason=decision.reason)
 
     def _reported(self, decided: Decided) -> Outcome:
@@ -298,6 +301,11 @@ class Recovery:
         payload = payload_of(self._look, self._where, decided, found, self._look.run)
         write(self._where.state, self._look.run, payload, self._request.keep_evidence)
         return Outcome(True, self._told(taken=True, **payload))
+
+    def _keep_who_was_told(self) -> Outcome:
+        with record.alone(self._where.state):
+            self._append("told", run=self._look.run, ways=list(self._request.ways))
+        return Outcome(True, self._told())
 
     def _to_lift(self) -> bool:
         history = record.history(record.events(self._where.state))

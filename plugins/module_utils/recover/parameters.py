@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import parameters as look
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import Request as Diagnosis
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database import Overrides
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import Limits, Rung, Step
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.notices import WAYS
 
 _OF_THE_LOOK = tuple(name for name in look.ARGUMENT_SPEC if name != "fail_on_unhealthy")
 
@@ -23,6 +24,7 @@ SPEC: Dict[str, Any] = {
     "directory": {"type": "path", "default": "/opt/postiz"},
     "state_directory": {"type": "path"},
     "run": {"type": "str"},
+    "lifted": {"type": "bool", "default": False},
     "attempts": {"type": "int", "default": 4},
     "window": {"type": "float", "default": 3600.0},
     "cooldown": {"type": "float", "default": 60.0},
@@ -30,7 +32,8 @@ SPEC: Dict[str, Any] = {
 }
 ACT_SPEC: Dict[str, Any] = {
     **SPEC,
-    "state": {"type": "str", "choices": ["begun", "finished", "noted", "lifted"], "required": True},
+    "state": {"type": "str", "choices": ["begun", "finished", "noted", "lifted", "told"], "required": True},
+    "ways": {"type": "list", "elements": "str", "choices": list(WAYS), "default": []},
     "step": {"type": "dict", "default": {}},
     "number": {"type": "int", "default": 0},
     "booted_at": {"type": "float", "default": 0.0},
@@ -48,6 +51,7 @@ ACT_SPEC: Dict[str, Any] = {
     "database_tls_ca_path": {"type": "path"},
 }
 
+_ACTS = ("begun", "finished")
 _NOT_NEGATIVE = ("window", "cooldown", "timeout", "settle_seconds", "min_free_bytes")
 _NOT_NEGATIVE_ACTING = ("service_timeout", "burst_threshold", "burst_ahead")
 _RUN_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")
@@ -55,12 +59,16 @@ _RUN_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 
 @dataclass(frozen=True)
 class Request:
-    """`state_directory` is empty where the stack itself shall tell it; `run` where this is a new run."""
+    """`state_directory` is empty where the stack itself shall tell it; `run` where this is a new run.
+
+    `lifted` is True for a look as it would be without a quarantine and without what was tried.
+    """
 
     diagnosis: Diagnosis
     directory: str
     state_directory: str
     run: str
+    lifted: bool
     limits: Limits
     least_free: int
     timeout_seconds: float
@@ -72,6 +80,7 @@ class ActRequest:
 
     look: Request
     state: str
+    ways: Tuple[str, ...]
     step: Step
     number: int
     booted_at: float
@@ -99,6 +108,7 @@ def parse(params: Mapping[str, Any]) -> Request:
         directory=params["directory"],
         state_directory=params["state_directory"] or "",
         run=run,
+        lifted=params["lifted"],
         limits=Limits(params["attempts"], params["window"], params["cooldown"], params["settle_seconds"]),
         least_free=params["min_free_bytes"],
         timeout_seconds=params["timeout"],
@@ -113,6 +123,7 @@ def parse_act(params: Mapping[str, Any]) -> ActRequest:
     return ActRequest(
         look=parse(params),
         state=params["state"],
+        ways=tuple(params["ways"]),
         step=_step(params["step"], params["state"]),
         number=params["number"],
         booted_at=params["booted_at"],
@@ -141,7 +152,7 @@ def _not_negative(params: Mapping[str, Any], names: Any) -> None:
 
 def _step(given: Mapping[str, Any], state: str) -> Step:
     try:
-        if not given and state in ("noted", "lifted"):
+        if not given and state not in _ACTS:
             given = {"rung": Rung.WAIT.value}
         step = Step(
             rung=Rung(given["rung"]),
@@ -155,6 +166,6 @@ def _step(given: Mapping[str, Any], state: str) -> Step:
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise BadInput("step is none that a look has returned.", "give its result's step.") from problem
-    if state in ("begun", "finished") and not step.rung.acts:
+    if state in _ACTS and not step.rung.acts:
         raise BadInput(f"step is {step.rung.value}, which is no act.", "give the step of a look that decided to act.")
     return step

@@ -166,21 +166,25 @@ def _after(told: History, event: Dict[str, Any]) -> History:
             code=str(event["code"]),
             begun_at=at,
             touched_at=at,
+            also=tuple(str(name) for name in event.get("also", ())),
         )
         # A step that is brought to its end by a later run stays one step.
         others = tuple(item for item in told.tried if item.number != step.number)
-        return replace(told, tried=(*others, step), open=True, asked_for="", asked_by="")
+        return replace(told, tried=(*others, step), open=True, asked=())
     if kind in ("prepared", "spread", "ended", "proved"):
         return replace(told, tried=tuple(_marked(item, kind, at, event) for item in told.tried))
     if kind == "quarantined":
         return replace(told, quarantined_at=at, quarantine_reason=str(event["reason"]), open=True)
     if kind == "lifted":
-        # What was tried before counts no longer.
-        return History()
+        # What was tried before counts no longer; who was told stays told.
+        return History(told_of=told.told_of, told=told.told)
     if kind == "closed":
-        return replace(told, quarantined_at=0.0, quarantine_reason="", asked_for="", open=False)
+        return replace(told, quarantined_at=0.0, quarantine_reason="", asked=(), open=False)
     if kind == "person":
-        return replace(told, asked_for=str(event["cause"]), asked_by=str(event["run"]), open=True)
+        return replace(told, asked=(*told.asked, (str(event["cause"]), str(event["run"]))), open=True)
+    if kind == "told":
+        of, ways = str(event["run"]), tuple(str(way) for way in event["ways"])
+        return replace(told, told_of=of, told=tuple(sorted({*told.reached(of), *ways})))
     return told
 
 
@@ -216,4 +220,5 @@ def begun(step: Step, run: str, number: int) -> Dict[str, Any]:
         "app": step.app,
         "code": step.code,
         "cause": step.cause,
+        "also": list(step.also),
     }

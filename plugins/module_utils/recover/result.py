@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway
-from ansible_collections.selfhost.postiz.plugins.module_utils.recover import evidence, record, report
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover import evidence, notices, record, report
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.decide import Decided
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import Kind
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.parameters import Request
@@ -68,7 +68,7 @@ def payload_of(
     kept = kept if os.path.isdir(kept) else ""
     took = _took(found, run, decided)
     was = report.before(found, run)
-    return {
+    payload = {
         "project": request.diagnosis.project,
         "run": run,
         "verdict": decided.sight.verdict.value,
@@ -91,8 +91,10 @@ def payload_of(
         "evidence": kept,
         "quarantined": bool(history.quarantined_at) and decision.kind is not Kind.CLOSE,
         "asked_before": decision.kind is Kind.QUIET
-        or (decision.kind is Kind.PERSON and history.asked_for == decision.step.cause and history.asked_by != run),
+        or (decision.kind is Kind.PERSON and history.asked_before(decision.step.cause, run)),
     }
+    reports = os.path.join(where.state, REPORTS)
+    return {**payload, "notice": notices.due(reports, payload, history, decided.sight.at)}
 
 
 def _took(found: Tuple[Dict[str, Any], ...], run: str, decided: Decided) -> float:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
@@ -49,7 +49,7 @@ def rescue(connect: Connect, project: str, service: str, state: str, check: bool
     }
     if not found:
         return Outcome(False, payload)
-    existing = _read(path)
+    existing = plan.read(path)
     wanted = plan.override_text(_all(found, existing))
     trouble = plan.obstacle(found, compose.files, compose.gone, existing)
     if trouble:
@@ -87,18 +87,8 @@ def _copied(
 
 def _all(found: Tuple[plan.Move, ...], existing: str) -> Tuple[plan.Move, ...]:
     """A run that was killed after it had switched some services leaves an override file with those."""
-    if not existing.startswith(plan.MARK):
-        return found
-    kept: List[plan.Move] = []
-    service = ""
-    for line in existing.splitlines():
-        if line.startswith("  ") and not line.startswith("   ") and line.endswith(":"):
-            service = line.strip(" :")
-        elif line.startswith("      - "):
-            key, _separator, destination = line[8:].partition(":")
-            kept.append(plan.Move(service, destination, "", "", key, ""))
     new = {(move.service, move.destination) for move in found}
-    return (*(move for move in kept if (move.service, move.destination) not in new), *found)
+    return (*(move for move in plan.written(existing) if (move.service, move.destination) not in new), *found)
 
 
 def _refuse(engine: Engine, found: Tuple[plan.Move, ...]) -> None:
@@ -130,14 +120,6 @@ def _labels(project: str, move: plan.Move) -> Dict[str, str]:
         "com.docker.compose.volume": move.key,
         LABEL: move.anonymous,
     }
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return stream.read()
-    except OSError:
-        return ""
 
 
 def _write(path: str, text: str) -> None:

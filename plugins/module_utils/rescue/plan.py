@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which data of a stack is in anonymous volumes, and where it shall go. Pure."""
+"""Which data of a stack is in anonymous volumes, and where it shall go."""
 
 from __future__ import annotations
 
@@ -72,6 +72,37 @@ def override_text(found: Tuple[Move, ...]) -> str:
     for service, mine in services.items():
         lines += [f"  {service}:", "    volumes:", *(f"      - {move.key}:{move.destination}" for move in mine)]
     return "\n".join([*lines, "volumes:", *(f"  {key}: {{}}" for key in sorted({move.key for move in found}))]) + "\n"
+
+
+def written(existing: str) -> Tuple[Move, ...]:
+    """What an override file of ours moves: services, destinations and keys; nothing for any other text."""
+    if not existing.startswith(MARK):
+        return ()
+    found: List[Move] = []
+    service = ""
+    for line in existing.splitlines():
+        if line.startswith("  ") and not line.startswith("   ") and line.endswith(":"):
+            service = line.strip(" :")
+        elif line.startswith("      - "):
+            key, _separator, destination = line[8:].partition(":")
+            found.append(Move(service, destination, "", "", key, ""))
+    return tuple(found)
+
+
+def half_done(containers: Tuple[Container, ...], project: str, files: Tuple[str, ...]) -> Tuple[str, ...]:
+    """Services whose data was copied, and whose containers are still those on the anonymous volumes."""
+    moved = {(move.service, move.destination) for move in written(read(override_path(files)))}
+    found = {move.service for move in moves(containers, project) if (move.service, move.destination) in moved}
+    return tuple(sorted(found))
+
+
+def read(path: str) -> str:
+    """The text of a file, empty without one."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except OSError:
+        return ""
 
 
 def obstacle(found: Tuple[Move, ...], files: Tuple[str, ...], gone: str, existing: str) -> str:

@@ -60,6 +60,18 @@ def test_what_an_earlier_run_has_switched_stays_in_the_file() -> None:
     assert operations._all(second, "services: {}\n") == second
 
 
+def test_a_rescue_that_was_interrupted_after_its_file_is_seen_until_the_services_are_switched(tmp_path: Path) -> None:
+    files = (str(tmp_path / "compose.yaml"),)
+    old = (container("temporal-postgresql", anonymous()), container("other", anonymous("/d")))
+    assert plan.half_done(old, "p", files) == ()
+    (tmp_path / "compose.override.yaml").write_text(plan.override_text(plan.moves(old[:1], "p")))
+    assert plan.half_done(old, "p", files) == ("temporal-postgresql",)
+    switched = container("temporal-postgresql", Mount("volume", "p_temporal-postgres-data", DATA))
+    assert plan.half_done((switched, old[1]), "p", files) == ()
+    (tmp_path / "compose.override.yaml").write_text("services: {}\n")
+    assert plan.half_done(old, "p", files) == ()
+
+
 @pytest.mark.parametrize(
     ("files", "path"),
     [

@@ -115,7 +115,8 @@ class NotingEngine(FakeEngine):
         return f"{identifier} says {PLANTED}\n" + "x" * evidence.LOG_BYTES
 
     def files(self, _identifier: str, path: str, _max_bytes: int) -> dict[str, bytes]:
-        return {f"{path}/backend-error.log": PLANTED.encode()}
+        name = path.rpartition("/")[2]
+        return {f"{name}/backend-error.log": PLANTED.encode(), f"{name}/old/backend-error.log": b"another"}
 
 
 def request() -> Any:
@@ -256,9 +257,13 @@ def test_evidence_has_no_secret_and_is_bounded(tmp_path: Path) -> None:
     kept = sorted(item.name for item in (tmp_path / evidence.FOLDER).iterdir())
     assert kept == ["run-2", "run-3"]
     files = list(Path(path).iterdir())
-    assert {"health.json", "p-postiz-1.log", "p-postiz-1.inspect.json", "p-postiz-1.backend-error.log"} <= {
-        item.name for item in files
-    }
+    assert {
+        "health.json",
+        "p-postiz-1.log",
+        "p-postiz-1.inspect.json",
+        "p-postiz-1.backend-error.log",
+        "p-postiz-1.old_backend-error.log",
+    } <= {item.name for item in files}
     assert not any(PLANTED in item.read_text() for item in files)
     assert all(item.stat().st_mode & 0o777 == 0o600 for item in files)
     assert (Path(path) / "p-postiz-1.log").stat().st_size <= evidence.LOG_BYTES + 100

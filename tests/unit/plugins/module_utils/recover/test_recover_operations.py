@@ -15,7 +15,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
     Container,
     ContainerDetail,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import LibraryMissing
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway, LibraryMissing
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict, error
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover import act, operations, parameters, record
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import (
@@ -85,8 +85,8 @@ class World:
     def see(self, *_: Any) -> Sight:
         return self.sights.pop(0) if len(self.sights) > 1 else self.sights[0]
 
-    def inform(self) -> dict[str, Any]:
-        request = parameters.parse({**GIVEN, "state_directory": str(self.folder), "timeout": 60.0})
+    def inform(self, **given: Any) -> dict[str, Any]:
+        request = parameters.parse({**GIVEN, "state_directory": str(self.folder), "timeout": 60.0, **given})
         outcome = operations.inform(OneContainer, request, self.clock)  # type: ignore[arg-type]
         assert not outcome.changed
         assert disagreements("stack_recovery_info", outcome.payload) == []
@@ -390,3 +390,74 @@ def test_postiz_is_not_stopped_where_nothing_could_be_spread_afterwards(
         stack.call("begun", told)
     assert (stack.noted, stack.events) == ([], [])
     assert stack.call("begun", told, burst_guard=False)["taken"]
+
+
+def test_a_notice_that_did_not_get_out_is_told_by_the_next_run(world: Callable[..., World]) -> None:
+    stack = world(*[SILENT] * 16, HEALTHY)
+    told = stack.inform()
+    assert told["notice"]["run"] == "", "nothing was done yet"
+    stack.call("begun", told)
+    done = stack.call("finished", told)
+    assert (done["notice"]["run"], done["notice"]["told"], done["notice"]["late"]) == ("r1", [], False)
+    stack.call("told", run="r1", ways=["mail"])
+    written = (stack.folder / "reports" / "r1.json").stat().st_mtime
+    stack.sights = [replace(HEALTHY, at=written + 3600)]
+    later = stack.inform(run="r2")["notice"]
+    assert (later["run"], later["told"], later["late"]) == ("r1", ["mail"], True)
+    assert later["heading"].endswith(done["heading"])
+    assert later["steps"] == ["end the process group of orchestrator; PM2 starts it anew"]
+    stack.call("told", run="r1", ways=["webhook"])
+    assert stack.inform(run="r2")["notice"]["told"] == ["mail", "webhook"]
+    stack.sights = [replace(HEALTHY, at=written + 2 * 86400)]
+    assert stack.inform(run="r2")["notice"]["run"] == "", "no news any more"
+
+
+def test_that_a_person_is_needed_stays_news(world: Callable[..., World]) -> None:
+    stack = world(sight(Verdict.UNHEALTHY, "temporal-refused", "temporal", "temporal"))
+    asked = stack.call("noted", stack.inform())
+    assert asked["notice"]["decision"] == "person"
+    written = (stack.folder / "reports" / "r1.json").stat().st_mtime
+    stack.sights = [replace(stack.sights[0], at=written + 9 * 86400)]
+    again = stack.call("noted", asked, run="r2")
+    assert again["asked_before"], again
+    assert (again["notice"]["run"], again["notice"]["late"]) == ("r1", True)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"decision": "close"}', '{"decision": "close", "asked_before": 0, "steps": 3}']
+)
+def test_a_damaged_report_tells_nothing_and_stops_nothing(world: Callable[..., World], text: str) -> None:
+    stack = world(HEALTHY)
+    (stack.folder / "reports").mkdir(parents=True)
+    (stack.folder / "reports" / "r0.json").write_text(text)
+    stack.clock.at = (stack.folder / "reports" / "r0.json").stat().st_mtime
+    assert stack.inform()["notice"]["run"] == ""
+
+
+def test_a_look_may_leave_the_quarantine_aside(world: Callable[..., World]) -> None:
+    stack = world(SILENT)
+    told = stack.inform()
+    stack.call("begun", told)
+    stack.call("finished", told, timeout=0.0)
+    stack.clock.at += 600
+    stack.call("noted", told, attempts=1, run="r2")
+    assert stack.inform()["decision"] == "quiet"
+    looked = stack.inform(lifted=True)
+    assert (looked["decision"], looked["step"]["rung"]) == ("act", "end_process_group")
+
+
+def test_an_engine_that_is_lost_in_the_middle_of_a_step_is_written_down(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = world(ENDED)
+    told = stack.inform()
+
+    def away(*_: Any) -> int:
+        raise EngineAway("the engine went away.", "look at it.")
+
+    monkeypatch.setattr(operations.Recovery, "_must_hold", lambda *_: False)
+    monkeypatch.setattr(operations.Recovery, "_must_spread", away)
+    begun = stack.call("begun", told)
+    assert (begun["taken"], begun["problem"]) == (True, "the engine went away.")
+    assert stack.events == ["begun", "prepared"]
+    assert stack.noted[-1] == "release"

@@ -65,6 +65,34 @@ def test_quarantine_lasts_until_it_is_closed_or_lifted(tmp_path: Path) -> None:
     assert record.history(record.events(folder)) == record.History()
 
 
+def test_causes_that_take_turns_are_asked_for_once_each(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    for number, cause in enumerate(("temporal-slow temporal", "http-tls web")):
+        record.append(folder, "person", 100.0 + number, run=f"r{number}", cause=cause, reason="")
+    told = record.history(record.events(folder))
+    assert all(told.asked_before(cause, "r2") for cause in ("temporal-slow temporal", "http-tls web"))
+    assert not told.asked_before("http-tls web", "r1"), "by itself"
+    begin(folder, 1, 200.0)
+    assert not record.history(record.events(folder)).asked, "after a step it is asked again"
+
+
+def test_who_was_told_of_the_last_run_is_known_whatever_was_lifted(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    record.append(folder, "told", 100.0, run="r1", ways=["webhook", "mail"])
+    record.append(folder, "told", 200.0, run="r2", ways=["webhook"])
+    record.append(folder, "lifted", 300.0)
+    record.append(folder, "told", 400.0, run="r2", ways=["mail"])
+    told = record.history(record.events(folder))
+    assert (told.reached("r1"), told.reached("r2")) == ((), ("mail", "webhook"))
+
+
+def test_all_that_one_step_starts_is_known_to_the_run_that_continues_it(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    step = Step(Rung.START_SERVICE, "temporal", "", "exited", "exited temporal", "because.", also=("postiz",))
+    record.append(folder, "begun", 100.0, **record.begun(step, "run", 1))
+    assert record.history(record.events(folder)).tried[0].also == ("postiz",)
+
+
 @settings(deadline=None)
 @given(st.integers(0, 400))
 def test_a_record_that_was_cut_anywhere_can_be_read_and_continued(

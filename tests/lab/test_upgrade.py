@@ -111,6 +111,20 @@ def test_what_cannot_work_is_refused_before_anything(stack: Stack, other: dict[s
     assert {container.id for container in stack.containers().values()} == before
 
 
+def test_a_database_that_cannot_be_dumped_stops_it_before_anything(stack: Stack) -> None:
+    database = stack.container("postiz-postgres")
+    database.stop()
+    try:
+        seen = upgrade(stack, "v2.0.0", upgrade_from_unhealthy=True)
+    finally:
+        database.start()
+        repair.wait_works(stack)
+    assert seen.code == 2
+    assert "backup-uncovered" in seen.text
+    assert upgrades.journal(stack) == []
+    assert upgrades.running(stack) == "v1.0.0"
+
+
 def test_a_host_that_fails_stops_the_roll_out(stack: Stack, tmp_path: Path) -> None:
     """The canary has no stack of this collection; the second host stays untouched."""
     lab = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}

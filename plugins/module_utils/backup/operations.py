@@ -35,6 +35,7 @@ def backup(tools: Tools, request: Request) -> Outcome:
     """Raises StackError; then nothing has a final name that was not there before."""
     store = Store(request.directory)
     if request.check_mode:
+        store.wait_until_free(request.lock_seconds, tools.clock)
         stack = look(tools.engine, request)
         sizes = refuse(stack, store, request)
         env = request.env if CONFIG in request.chosen.parts else ""

@@ -94,6 +94,12 @@ class Store:
         finally:
             os.close(descriptor)
 
+    def wait_until_free(self, seconds: float, clock: Clock) -> None:
+        """For a run that changes nothing: until no other one works on the folder. Raises Busy, as `locked` does."""
+        if os.path.exists(os.path.join(self.directory, LOCK)):
+            with self.locked(seconds, clock):
+                return
+
     def backups(self, project: str = "") -> Tuple[Backup, ...]:
         """Whole ones, newest first; of one project if it is given."""
         found: List[Backup] = []

@@ -82,3 +82,13 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
         pass
     with store.locked(0, Clock()):
         pass
+
+
+def test_a_run_that_changes_nothing_waits_for_one_that_does_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    store = Store(str(folder))
+    store.wait_until_free(0, Clock())
+    assert not folder.exists()
+    with store.locked(0, Clock()), pytest.raises(Busy):
+        Store(str(folder)).wait_until_free(0, Clock())
+    store.wait_until_free(0, Clock())

@@ -86,7 +86,7 @@ def observe(connect: Connect, diagnosis: Diagnosis, history: History, least_free
         told = Verdict.UNHEALTHY
     elif told is not Verdict.HEALTHY:
         extra = _below_the_apps(engine, asked, layers, clock)
-    found = (*extra, *found)
+    found = (*extra, *(item for item in found if item not in extra))
     compose = compose_of(containers)
     causes = tuple(_cause(item, services | absent, asked) for item in errors_of(found))
     situation = Situation(
@@ -177,8 +177,10 @@ def _below_the_apps(engine: Engine, asked: Diagnosis, layers: Tuple[Layer, ...],
     """The look stops at ailing apps, and at health checks that fail; what is wrong with Temporal comes before both."""
     by_name = {layer.name: layer for layer in layers}
     ailing = [finding.code for finding in by_name[CONTAINERS].errors]
-    if by_name[TEMPORAL].judged or TEMPORAL in asked.skip or not all(code in _BY_HEALTHCHECK for code in ailing):
+    if TEMPORAL in asked.skip or not all(code in _BY_HEALTHCHECK for code in ailing):
         return []
+    if by_name[TEMPORAL].judged:
+        return [item for item in by_name[TEMPORAL].errors if ailing and item.code == "temporal-slow"]
     if not ailing and not by_name[PM2].errors:
         return []
     obstacle = blocked(ask_temporal(engine, replace(asked.temporal.wanted, queues=(), sample=0), clock))

@@ -123,6 +123,11 @@ def test_a_health_check_that_fails_because_temporal_is_slow_is_no_cause(monkeypa
     assert seen(monkeypatch, ailing, obstacle=away).situation.cause[0].code == "unhealthy"
     ended = unhealthy(CONTAINERS, "exited", "temporal")
     assert seen(monkeypatch, ended, obstacle=slow).situation.cause[0].code == "exited"
+    # Of a service that nothing waits for: the look went on to Temporal itself.
+    tools = unhealthy(CONTAINERS, "unhealthy", "temporal-admin-tools")
+    asked = unhealthy(TEMPORAL, "temporal-slow", "temporal")
+    codes = [cause.code for cause in seen(monkeypatch, tools, asked).situation.cause]
+    assert codes == ["temporal-slow", "unhealthy"]
 
 
 @pytest.mark.parametrize(

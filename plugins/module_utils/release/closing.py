@@ -38,7 +38,7 @@ def committed(wanted: Parameters, engine: Engine, clock: Clock, found: Transacti
     left = int(found.info["left"])
     if found.info.get("backup"):
         records.set_backup(wanted.directory, left, str(found.info["backup"]))
-    number = record_running(wanted, seen, engine, clock)
+    number = record_running(wanted, seen, engine, clock, left)
     dropped = _prune(wanted, engine, number)
     journal.note(wanted.directory, clock.now(), "done", step=found.started or "prove")
     return _close(wanted, clock, found, "committed", number, dropped)

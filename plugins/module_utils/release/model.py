@@ -54,13 +54,17 @@ def repository(reference: str) -> str:
 
 @dataclass(frozen=True)
 class Release:
-    """What ran, or runs: `backup` is the path of the backup taken when it was left, empty while it was not."""
+    """What ran, or runs: `backup` is the path of the backup taken when it was left, empty while it was not.
+
+    `before` is the number of the release that it was upgraded from, always a smaller one; 0 if that is not known.
+    """
 
     number: int
     at: str
     version: str
     images: Tuple[ServiceImage, ...]
     backup: str = ""
+    before: int = 0
 
     def identifiers(self) -> Mapping[str, str]:
         """Image identifiers by service."""
@@ -91,6 +95,14 @@ class Owner:
 
     def __str__(self) -> str:
         return f"{self.person or 'somebody'} on {self.controller or 'an unknown controller'}, process {self.process or '?'}"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last transaction that was closed: the release that ran then, 0 without one. `requested`: a rollback led there."""
+
+    release: int = 0
+    requested: bool = False
 
 
 @dataclass(frozen=True)

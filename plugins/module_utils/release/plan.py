@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import history
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import (
     FORWARD,
     Release,
@@ -32,6 +33,7 @@ UPGRADE = "upgrade"
 ROLLBACK = "rollback"
 CONTINUE = "continue"
 RETURN = "return"
+PREVIOUS = "previous"
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,9 @@ def judge(wanted: Parameters, seen: Seen) -> Plan:
         changes,
         tuple(item.image for item in seen.targets if not item.local),
         version,
-        number_of_running(seen),
+        history.number_of_running(seen),
         findings,
     )
-
-
-def number_of_running(seen: Seen) -> int:
-    """The newest record that is just what runs; 0 if none is."""
-    now = {image.service: image.identifier for image in seen.running}
-    return max((release.number for release in seen.records if release.identifiers() == now), default=0)
 
 
 def _changes(seen: Seen, targets: Tuple[ServiceImage, ...]) -> Tuple[Change, ...]:
@@ -104,18 +100,11 @@ def _changes(seen: Seen, targets: Tuple[ServiceImage, ...]) -> Tuple[Change, ...
 
 
 def _rollback(wanted: Parameters, seen: Seen) -> Plan:
-    running = number_of_running(seen)
-    release = chosen(wanted.to_release or "", seen, running)
+    running = history.number_of_running(seen)
+    release = _chosen(wanted.to_release or "", seen, running)
     findings = []
     if release is None:
-        findings.append(
-            error(
-                "rollback-no-release",
-                wanted.project,
-                f"There is no release {wanted.to_release} to go back to; recorded are: {listed(seen.records)}.",
-                "name one of these numbers: playbook rollback -e rollback_to=NUMBER",
-            )
-        )
+        findings.append(_no_release(wanted, seen, running))
     elif not release.backup and release.number != running:
         findings.append(
             error(
@@ -158,12 +147,26 @@ def _recorded(seen: Seen, release: Optional[Release]) -> Tuple[Tuple[ServiceImag
     return tuple(image for image in gone if image.digest), lost
 
 
-def chosen(text: str, seen: Seen, running: int) -> Optional[Release]:
-    """`previous` is the newest release before the one that runs."""
-    if text == "previous":
-        older = [release for release in seen.records if release.number != running and release.backup]
-        return older[-1] if older else None
-    return next((release for release in seen.records if str(release.number) == text), None)
+def _chosen(text: str, seen: Seen, running: int) -> Optional[Release]:
+    """`previous` is the release before the one that runs; after a rollback to the first one, that one."""
+    if text != PREVIOUS:
+        return next((release for release in seen.records if str(release.number) == text), None)
+    found = history.previous(seen)
+    if found is None and running and seen.ended.requested and seen.ended.release == running:
+        return next(release for release in seen.records if release.number == running)
+    return found
+
+
+def _no_release(wanted: Parameters, seen: Seen, running: int) -> Finding:
+    what = f"There is no release {wanted.to_release} to go back to"
+    if wanted.to_release == PREVIOUS:
+        what = f"No release before {f'release {running}' if running else 'the one'} that runs is recorded with a backup"
+    return error(
+        "rollback-no-release",
+        wanted.project,
+        f"{what}; recorded are: {listed(seen.records)}.",
+        "name one of these numbers: playbook rollback -e rollback_to=NUMBER",
+    )
 
 
 def listed(releases: Tuple[Release, ...]) -> str:

@@ -22,6 +22,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.plan import (
     CONTINUE,
     NOTHING,
+    PREVIOUS,
     RETURN,
     ROLLBACK,
     Change,
@@ -146,6 +147,12 @@ def owner(text: str) -> str:
 
 def _lines(wanted: Parameters, seen: Seen, found: Plan) -> List[str]:
     versions = f"{seen.version or 'an unknown version'} -> {found.version or 'a version known once it is pulled'}"
+    if found.decision == NOTHING and wanted.to_release is not None:
+        brought = (
+            ": a rollback brought it back, and none before it is recorded" if wanted.to_release == PREVIOUS else ""
+        )
+        known = found.version or "version unknown"
+        return [f"{wanted.project}: nothing to do, release {found.back_to} ({known}) runs already{brought}."]
     if found.decision == NOTHING:
         return [
             f"{wanted.project}: nothing to do, every image is the wanted one ({seen.version or 'version unknown'})."

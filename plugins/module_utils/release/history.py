@@ -1,0 +1,44 @@
+# Copyright (c) 2026, the selfhost.postiz contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which recorded release runs, and which ones came before it. Pure functions."""
+
+from __future__ import annotations
+
+from typing import Mapping, Optional
+
+from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Release
+from ansible_collections.selfhost.postiz.plugins.module_utils.release.observe import Seen
+
+
+def number_of_running(seen: Seen) -> int:
+    """The record that is just what runs: the one that the last transaction ended at, else the newest; 0 if none is."""
+    now = {image.service: image.identifier for image in seen.running}
+    same = [release.number for release in seen.records if release.identifiers() == now]
+    return seen.ended.release if seen.ended.release in same else max(same, default=0)
+
+
+def previous(seen: Seen) -> Optional[Release]:
+    """The release that the running one was upgraded from, or the nearest before that with a backup.
+
+    One that was left by a rollback comes before nothing: to go back twice leads further back, and never forward again.
+    """
+    known = {release.number: release for release in seen.records}
+    running = number_of_running(seen)
+    if running:
+        found = _before(known, running)
+    else:
+        found = known.get(seen.ended.release, seen.records[-1] if seen.records else None)
+    while found is not None and not found.backup:
+        found = _before(known, found.number)
+    return found
+
+
+def _before(known: Mapping[int, Release], number: int) -> Optional[Release]:
+    """None if it was forgotten. Of a record that does not know, the next smaller number."""
+    before = known[number].before
+    if 0 < before < number:
+        return known.get(before)
+    older = max((other for other in known if other < number), default=0)
+    return known.get(older)

@@ -146,7 +146,7 @@ options:
     type: int
     default: 500
   keep:
-    description: How many releases stay recorded.
+    description: How many releases stay recorded, with the running one. The one to go back to stays in any case.
     type: int
     default: 3
 """

@@ -16,7 +16,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Ou
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineFailed, Unfinished
-from ansible_collections.selfhost.postiz.plugins.module_utils.release import evidence, journal, records, report
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import evidence, history, journal, records, report
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.keeping import (
     keep_name,
     record_running,
@@ -67,8 +67,8 @@ def _assert_images(seen: Seen, images: Tuple[ServiceImage, ...], what: str) -> N
 
 
 def _prune(wanted: Parameters, engine: Engine, current: int) -> Tuple[int, ...]:
-    """Forget all but the newest releases; their images go with their names, unless something uses them."""
-    old = [release for release in records.read(wanted.directory) if release.number <= current - wanted.keep]
+    """Forget the releases that are kept no longer; their images go with their names, unless something uses them."""
+    old = history.spare(records.read(wanted.directory), current, wanted.keep)
     for release in old:
         for image in release.images:
             try:

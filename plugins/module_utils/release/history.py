@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Optional
+from typing import Mapping, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Release
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.observe import Seen
+
+# The one that runs, and the one to go back to.
+_FEWEST = 2
 
 
 def number_of_running(seen: Seen) -> int:
@@ -26,13 +29,26 @@ def previous(seen: Seen) -> Optional[Release]:
     """
     known = {release.number: release for release in seen.records}
     running = number_of_running(seen)
-    if running:
-        found = _before(known, running)
-    else:
-        found = known.get(seen.ended.release, seen.records[-1] if seen.records else None)
+    newest = seen.records[-1] if seen.records else None
+    found = _before(known, running) if running else known.get(seen.ended.release, newest)
     while found is not None and not found.backup:
         found = _before(known, found.number)
     return found
+
+
+def spare(kept: Tuple[Release, ...], current: int, keep: int) -> Tuple[Release, ...]:
+    """Records that are kept no longer. `keep` count with the running one, and the one to go back to from it stays in any case.
+
+    Those that a rollback after the other would go to are kept before any that were left by one.
+    """
+    known = {release.number: release for release in kept}
+    order = []
+    found = known.get(current)
+    while found is not None:
+        order.append(found.number)
+        found = _before(known, found.number)
+    order += sorted(set(known) - set(order), reverse=True)
+    return tuple(known[number] for number in sorted(order[max(keep, _FEWEST) :]))
 
 
 def _before(known: Mapping[int, Release], number: int) -> Optional[Release]:

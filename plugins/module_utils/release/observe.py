@@ -66,7 +66,7 @@ class Seen:
     now: float
     postgresql: Mapping[str, str] = field(default_factory=dict)
     others: Tuple[Container, ...] = ()
-    ended: Ended = Ended()
+    ended: Ended = field(default_factory=Ended)
 
 
 def observe(wanted: Parameters, engine: Engine, now: float) -> Seen:

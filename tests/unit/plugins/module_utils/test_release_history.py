@@ -150,3 +150,21 @@ def test_records_of_before_they_knew_their_past_are_gone_through_by_number(stack
         del content["before"]
         place.write_text(json.dumps(content))
     assert ways(stack, "back", "back", "back") == "v2 v1 v1"
+
+
+@pytest.mark.parametrize(
+    ("keep", "steps", "kept"),
+    [
+        (1, "v2", [1, 2]),
+        (1, "v2 v3", [2, 3]),
+        (3, "v2 v3 v4", [2, 3, 4]),
+        (3, "v2 v3 v4 v5 back3 v6", [3, 5, 6]),
+        (3, "v2 back v3 v4", [1, 3, 4]),
+    ],
+)
+def test_the_release_that_was_left_is_never_forgotten(stack: Stack, keep: int, steps: str, kept: list[int]) -> None:
+    stack.keep = keep
+    ways(stack, *steps.split())
+    assert stack.recorded() == kept
+    left = json.loads((stack.directory / RELEASES / f"{kept[-1]:04d}" / "release.json").read_text())["before"]
+    assert stack.rollback().payload["release"] == left

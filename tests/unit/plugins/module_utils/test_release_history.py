@@ -8,12 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.images import ImageDetail
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused
-from ansible_collections.selfhost.postiz.plugins.module_utils.release import operations, records
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineLost, Refused
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import closing, journal, operations, records
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import RELEASES
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters import ARGUMENT_SPEC, parse
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.layout import MANAGED
@@ -168,3 +169,23 @@ def test_the_release_that_was_left_is_never_forgotten(stack: Stack, keep: int, s
     assert stack.recorded() == kept
     left = json.loads((stack.directory / RELEASES / f"{kept[-1]:04d}" / "release.json").read_text())["before"]
     assert stack.rollback().payload["release"] == left
+
+
+def test_what_cannot_be_tidied_up_fails_no_release(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backup that runs at that time has the folder; the engine may be gone, too."""
+
+    def lost(_name: str) -> None:
+        raise EngineLost("It is gone.", "look.")
+
+    monkeypatch.setattr(closing, "_LOCK_SECONDS", 0)
+    stack.images.untag = lost
+    stack.keep = 2
+    stack.upgrade("v2")
+    with Store(str(stack.directory / "backups")).locked(0, Clock()):
+        told = stack.upgrade("v3")
+    assert (told.payload["result"], told.payload["dropped"]) == ("committed", [1])
+    (line,) = told.warnings
+    assert line.startswith("Old backups stay until the next upgrade: Another run, process ")
+    assert line in told.payload["report"]
+    assert journal.entries(str(stack.directory))[-1]["event"] == "closed"
+    assert stack.upgrade("v4").warnings == ()

@@ -13,7 +13,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Ou
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.images import ImageDetail
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineLost, Refused
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineLost, Refused, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.release import closing, journal, operations, records
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import RELEASES
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters import ARGUMENT_SPEC, parse
@@ -189,3 +189,13 @@ def test_what_cannot_be_tidied_up_fails_no_release(stack: Stack, monkeypatch: py
     assert line in told.payload["report"]
     assert journal.entries(str(stack.directory))[-1]["event"] == "closed"
     assert stack.upgrade("v4").warnings == ()
+
+
+@pytest.mark.parametrize("state", ["planned", "begun"])
+def test_a_torn_record_is_said_before_anything_is_stopped(stack: Stack, state: str) -> None:
+    stack.upgrade("v2")
+    closed = journal.entries(str(stack.directory))
+    (stack.directory / RELEASES / "0001" / "files" / "compose.yaml").write_text("")
+    with pytest.raises(StackError, match="record of release 1 is not whole"):
+        stack.asked(state, to_release="previous")
+    assert journal.entries(str(stack.directory)) == closed

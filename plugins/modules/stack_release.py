@@ -93,7 +93,9 @@ options:
     elements: str
     default: []
   owner:
-    description: Who runs this, as C(person@controller:boot:process:start).
+    description:
+      - Who runs this, as C(person@controller:boot:process:start), or where the process cannot be told, C(person@controller::::token)
+        with a random text that is the run's own. Without either, no run has the journal for its own.
     type: str
     default: ''
   owner_alive:
@@ -222,7 +224,7 @@ run:
   type: str
   returned: success
 owner:
-  description: Who runs it, with person, controller, boot, process and started.
+  description: Who runs it, with person, controller, boot, process, started and token.
   type: dict
   returned: success
 direction:

@@ -77,21 +77,30 @@ class Release:
 
 @dataclass(frozen=True)
 class Owner:
-    """Who runs a transaction: a person on a controller, and the process of Ansible there."""
+    """Who runs a transaction: a person on a controller, and the process of Ansible there.
+
+    `token` is a random text of the run, where the controller cannot tell the process.
+    """
 
     person: str
     controller: str
     boot: str
     process: str
     started: str
+    token: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Owner:
-        """Out of `person@controller:boot:process:started`; what is missing is empty."""
+        """Out of `person@controller:boot:process:started:token`; what is missing is empty."""
         who, _colon, rest = text.partition(":")
         person, _at, controller = who.rpartition("@")
-        parts = (*rest.split(":"), "", "", "")
-        return cls(person, controller, parts[0], parts[1], parts[2])
+        parts = (*rest.split(":"), "", "", "", "")
+        return cls(person, controller, *parts[:4])
+
+    @property
+    def one_run(self) -> bool:
+        """Whether no other run has the same text."""
+        return bool((self.process and self.started) or self.token)
 
     def __str__(self) -> str:
         return f"{self.person or 'somebody'} on {self.controller or 'an unknown controller'}, process {self.process or '?'}"

@@ -348,7 +348,30 @@ def test_the_colon_of_a_port_is_no_tag(reference: str, name: str) -> None:
 
 def test_an_owner_is_read_from_text() -> None:
     assert Owner.parse("root@here:boot:12:34") == Owner("root", "here", "boot", "12", "34")
+    assert Owner.parse("me@mac::::77") == Owner("me", "mac", "", "", "", "77")
     assert Owner.parse("") == Owner("", "", "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("owner", "again", "more", "stopped"),
+    [
+        # Two terminals on a controller that cannot tell its processes.
+        ("me@mac:::", "me@mac:::", {}, True),
+        ("me@mac::::1", "me@mac::::2", {}, True),
+        ("me@mac::::1", "me@mac::::2", {"stale_after": 50.0}, False),
+        ("me@mac::::1", "me@mac::::2", {"break_lock": True}, False),
+        # Later calls of the same run.
+        ("me@mac::::1", "me@mac::::1", {}, False),
+        ("", "", {}, True),
+    ],
+)
+def test_equal_names_are_one_run_only_with_a_process_or_a_token(
+    tmp_path: Path, owner: str, again: str, more: dict[str, object], stopped: bool
+) -> None:
+    begun(tmp_path, owner=owner)
+    found = journal.transaction(journal.entries(str(tmp_path)))
+    wanted = parameters(owner=again, **more)
+    assert codes(plan.judge(wanted, seen(transaction=found))) == ["upgrade-under-way"] * stopped
 
 
 @pytest.mark.parametrize("text", ["latest", "", "v2", "2.x.1"])

@@ -243,6 +243,12 @@ back_to_image:
   description: Reference of Postiz' image of that release, after a step.
   type: str
   returned: success
+unmet:
+  description:
+    - What is asked for, and not reached by a run that goes back to where an interrupted one began. Empty if it is reached.
+  type: str
+  returned: success
+  sample: release 2
 data_touched:
   description: Whether going back needs the database to be brought back, too.
   type: bool

@@ -27,13 +27,27 @@ def previous(seen: Seen) -> Optional[Release]:
 
     One that was left by a rollback comes before nothing: to go back twice leads further back, and never forward again.
     """
-    known = {release.number: release for release in seen.records}
     running = number_of_running(seen)
+    if running:
+        return before(seen.records, running)
     newest = seen.records[-1] if seen.records else None
-    found = _before(known, running) if running else known.get(seen.ended.release, newest)
+    return _with_backup(seen.records, _known(seen.records).get(seen.ended.release, newest))
+
+
+def before(kept: Tuple[Release, ...], number: int) -> Optional[Release]:
+    """The nearest recorded release with a backup before one that is recorded."""
+    return _with_backup(kept, _before(_known(kept), number))
+
+
+def _with_backup(kept: Tuple[Release, ...], found: Optional[Release]) -> Optional[Release]:
+    known = _known(kept)
     while found is not None and not found.backup:
         found = _before(known, found.number)
     return found
+
+
+def _known(kept: Tuple[Release, ...]) -> Mapping[int, Release]:
+    return {release.number: release for release in kept}
 
 
 def spare(kept: Tuple[Release, ...], current: int, keep: int) -> Tuple[Release, ...]:
@@ -41,7 +55,7 @@ def spare(kept: Tuple[Release, ...], current: int, keep: int) -> Tuple[Release, 
 
     Those that a rollback after the other would go to are kept before any that were left by one.
     """
-    known = {release.number: release for release in kept}
+    known = _known(kept)
     order = []
     found = known.get(current)
     while found is not None:

@@ -50,6 +50,7 @@ class Plan:
     """`decision` is one of the constants above; `target` is complete for every service once all is pulled.
 
     `back_to` is the release that a failure goes back to, 0 while it has no record; of a rollback, the one wanted.
+    `unmet` is what is asked for and not reached by a run that goes back to where an interrupted one began.
     """
 
     decision: str
@@ -59,6 +60,7 @@ class Plan:
     version: str
     back_to: int
     findings: Tuple[Finding, ...]
+    unmet: str = ""
 
 
 def judge(wanted: Parameters, seen: Seen) -> Plan:
@@ -195,4 +197,29 @@ def _open(wanted: Parameters, seen: Seen, found: Transaction) -> Plan:
         str(found.info.get("version") or versions.get(wanted.service, "")),
         found.back_to,
         (*under_way(wanted, seen, found), *missing),
+        "" if forward else _unmet(wanted, seen, found),
     )
+
+
+def _unmet(wanted: Parameters, seen: Seen, found: Transaction) -> str:
+    """Empty if the release that an interrupted run goes back to is what is asked for now."""
+    if wanted.to_release == PREVIOUS:
+        return _unmet_previous(seen, found)
+    if wanted.to_release is not None:
+        return "" if wanted.to_release == str(found.back_to) else f"release {wanted.to_release}"
+    release = next((item for item in seen.records if item.number == found.back_to), None)
+    then = release.identifiers() if release is not None else {}
+    other = [item.image for item in seen.targets if then.get(item.image.service) != item.image.identifier]
+    return ", ".join(image.reference for image in other)
+
+
+def _unmet_previous(seen: Seen, found: Transaction) -> str:
+    """An interrupted upgrade that is undone ends at the release before; a rollback may have been to another one."""
+    left = next((item for item in seen.records if item.number == found.info.get("left")), None)
+    if not found.requested or left is None:
+        return ""
+    release = history.before(seen.records, left.number)
+    if release is None:
+        return f"a release before {left.number}, and none is recorded"
+    known = f"release {release.number}, the one before {left.number} (rollback_to={release.number})"
+    return "" if release.number == found.back_to else known

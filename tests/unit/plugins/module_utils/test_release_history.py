@@ -199,3 +199,45 @@ def test_a_torn_record_is_said_before_anything_is_stopped(stack: Stack, state: s
     with pytest.raises(StackError, match="record of release 1 is not whole"):
         stack.asked(state, to_release="previous")
     assert journal.entries(str(stack.directory)) == closed
+
+
+def asked_for(stack: Stack, wanted: str) -> tuple[str, int, str]:
+    """Decision, end and what stays to be asked for, of a run that finds an open journal."""
+    images = [{"service": "postiz", "image": f"postiz:{wanted}", "digest": ""}] if wanted.startswith("v") else []
+    told = stack.asked("begun", images=images, to_release=None if images else wanted).payload
+    assert told["unmet"] in told["report"]
+    return told["decision"], told["back_to"], told["unmet"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "unmet"),
+    [
+        ("1", ""),
+        ("2", "release 2"),
+        ("previous", "release 2, the one before 3 (rollback_to=2)"),
+        ("v4", "postiz:v4"),
+        ("v1", ""),
+    ],
+)
+def test_an_interrupted_rollback_is_finished_and_says_what_it_does_not_reach(
+    stack: Stack, wanted: str, unmet: str
+) -> None:
+    ways(stack, "v2", "v3")
+    stack.asked("begun", to_release="1")
+    assert asked_for(stack, wanted) == ("return", 1, unmet)
+    assert stack.finish_rollback().payload["release"] == 1
+
+
+@pytest.mark.parametrize(("wanted", "unmet"), [("previous", ""), ("2", ""), ("1", "release 1"), ("v4", "postiz:v4")])
+def test_a_rollback_during_an_interrupted_upgrade_goes_back_to_where_that_began(
+    stack: Stack, wanted: str, unmet: str
+) -> None:
+    stack.upgrade("v2")
+    stack.asked("begun", images=[{"service": "postiz", "image": "postiz:v3", "digest": ""}])
+    assert asked_for(stack, wanted) == ("return", 2, unmet)
+
+
+def test_an_interrupted_rollback_to_the_release_before_is_the_same_when_it_is_played_again(stack: Stack) -> None:
+    ways(stack, "v2", "v3", "back", "v4")
+    stack.asked("begun", to_release="previous")
+    assert asked_for(stack, "previous") == ("return", 2, "")

@@ -85,7 +85,7 @@ options:
     description: Text of the compose file to come, to say what changes in it.
     type: str
   to_release:
-    description: Number of a recorded release to go back to, or V(previous).
+    description: Number of a recorded release to go back to, or V(previous), the one that the running release was upgraded from.
     type: str
   acknowledge:
     description: Names of known breaks that have been dealt with.

@@ -162,7 +162,7 @@ def _chosen(text: str, seen: Seen, running: int) -> Optional[Release]:
 def _no_release(wanted: Parameters, seen: Seen, running: int) -> Finding:
     what = f"There is no release {wanted.to_release} to go back to"
     if wanted.to_release == PREVIOUS:
-        what = f"No release before {f'release {running}' if running else 'the one'} that runs is recorded with a backup"
+        what = f"No release before the one that runs ({running or 'not recorded'}) is recorded with a backup"
     return error(
         "rollback-no-release",
         wanted.project,

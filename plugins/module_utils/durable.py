@@ -9,9 +9,23 @@ from __future__ import annotations
 import os
 
 
+def sync_tree(path: str) -> None:
+    """Bring all files and folders below a folder to the disk, and itself. Links are entries of theirs. Raises OSError."""
+    for folder, _folders, names in os.walk(path, topdown=False):
+        for name in names:
+            full = os.path.join(folder, name)
+            if os.path.isfile(full) and not os.path.islink(full):
+                _sync(full, os.O_RDONLY)
+        sync_folder(folder)
+
+
 def sync_folder(path: str) -> None:
     """Bring the entries of a folder to the disk. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: str, how: int) -> None:
+    descriptor = os.open(path, how)
     try:
         os.fsync(descriptor)
     finally:

@@ -85,7 +85,7 @@ options:
     description: Text of the compose file to come, to say what changes in it.
     type: str
   to_release:
-    description: Number of a recorded release to go back to, or V(previous).
+    description: Number of a recorded release to go back to, or V(previous), the one that the running release was upgraded from.
     type: str
   acknowledge:
     description: Names of known breaks that have been dealt with.
@@ -93,7 +93,9 @@ options:
     elements: str
     default: []
   owner:
-    description: Who runs this, as C(person@controller:boot:process:start).
+    description:
+      - Who runs this, as C(person@controller:boot:process:start), or where the process cannot be told, C(person@controller::::token)
+        with a random text that is the run's own. Without either, no run has the journal for its own.
     type: str
     default: ''
   owner_alive:
@@ -146,7 +148,7 @@ options:
     type: int
     default: 500
   keep:
-    description: How many releases stay recorded.
+    description: How many releases stay recorded, with the running one. The one to go back to stays in any case.
     type: int
     default: 3
 """
@@ -222,7 +224,7 @@ run:
   type: str
   returned: success
 owner:
-  description: Who runs it, with person, controller, boot, process and started.
+  description: Who runs it, with person, controller, boot, process, started and token.
   type: dict
   returned: success
 direction:
@@ -241,6 +243,12 @@ back_to_image:
   description: Reference of Postiz' image of that release, after a step.
   type: str
   returned: success
+unmet:
+  description:
+    - What is asked for, and not reached by a run that goes back to where an interrupted one began. Empty if it is reached.
+  type: str
+  returned: success
+  sample: release 2
 data_touched:
   description: Whether going back needs the database to be brought back, too.
   type: bool

@@ -333,6 +333,10 @@ def test_back_on_request_says_what_would_be_lost(stack: Stack) -> None:
     assert seen.code == 0, seen.text[-4000:]
     assert upgrades.running(stack) == "v1.0.0"
     assert social.published(published) == 1
+    again = rollback(stack, "v2.0.0")
+    assert again.code == 0, again.text[-4000:]
+    assert "runs already: a rollback brought it back" in again.text
+    assert upgrades.running(stack) == "v1.0.0"
 
 
 def test_bad_input_is_refused(stack: Stack) -> None:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, Mapping, Optional, Tuple
+from contextlib import contextmanager, suppress
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_journal import SETTLED
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineFailed, Unfinished
-from ansible_collections.selfhost.postiz.plugins.module_utils.release import evidence, journal, records, report
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway, StackError, Unfinished
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import evidence, history, journal, records, report
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.keeping import (
     keep_name,
     record_running,
@@ -38,10 +39,9 @@ def committed(wanted: Parameters, engine: Engine, clock: Clock, found: Transacti
     left = int(found.info["left"])
     if found.info.get("backup"):
         records.set_backup(wanted.directory, left, str(found.info["backup"]))
-    number = record_running(wanted, seen, engine, clock)
-    dropped = _prune(wanted, engine, number)
+    number = record_running(wanted, seen, engine, clock, left)
     journal.note(wanted.directory, clock.now(), "done", step=found.started or "prove")
-    return _close(wanted, clock, found, "committed", number, dropped)
+    return _close(wanted, engine, clock, found, "committed", number)
 
 
 def returned(wanted: Parameters, engine: Engine, clock: Clock, found: Transaction) -> Outcome:
@@ -53,7 +53,7 @@ def returned(wanted: Parameters, engine: Engine, clock: Clock, found: Transactio
     backup = found.info.get("back-backup") or found.info.get("backup")
     if found.requested and backup:
         records.set_backup(wanted.directory, left, str(backup))
-    return _close(wanted, clock, found, "returned", release.number, ())
+    return _close(wanted, engine, clock, found, "returned", release.number)
 
 
 def _assert_images(seen: Seen, images: Tuple[ServiceImage, ...], what: str) -> None:
@@ -67,15 +67,13 @@ def _assert_images(seen: Seen, images: Tuple[ServiceImage, ...], what: str) -> N
 
 
 def _prune(wanted: Parameters, engine: Engine, current: int) -> Tuple[int, ...]:
-    """Forget all but the newest releases; their images go with their names, unless something uses them."""
-    old = [release for release in records.read(wanted.directory) if release.number <= current - wanted.keep]
+    """Forget the releases that are kept no longer; their images go with their names, unless something uses them."""
+    old = history.spare(records.read(wanted.directory), current, wanted.keep)
     for release in old:
         for image in release.images:
-            try:
+            # Somebody's container may still use it; the name does no harm.
+            with suppress(EngineAway):
                 engine.images().untag(keep_name(wanted.project, release.number, image.service))
-            except EngineFailed:
-                # Somebody's container still uses it; the name does no harm.
-                continue
         records.drop(wanted.directory, release.number)
     return tuple(release.number for release in old)
 
@@ -94,12 +92,17 @@ def _prune_backups(wanted: Parameters, clock: Clock, found: Transaction) -> None
                 store.remove(backup)
 
 
-def _close(
-    wanted: Parameters, clock: Clock, found: Transaction, result: str, number: int, dropped: Tuple[int, ...]
-) -> Outcome:
+def _close(wanted: Parameters, engine: Engine, clock: Clock, found: Transaction, result: str, number: int) -> Outcome:
+    """From the last line of the journal on, nothing fails: the release runs, whatever cannot be tidied up."""
     journal.note(wanted.directory, clock.now(), "closed", result=result, release=number)
-    _prune_backups(wanted, clock, found)
-    evidence.prune(wanted.directory, wanted.keep)
+    dropped: Tuple[int, ...] = ()
+    stays: List[str] = []
+    with _noted(stays, "releases"):
+        dropped = _prune(wanted, engine, number) if result == "committed" else ()
+    with _noted(stays, "backups"):
+        _prune_backups(wanted, clock, found)
+    with _noted(stays, "evidence"):
+        evidence.prune(wanted.directory, wanted.keep)
     down = _down_seconds(wanted.directory, found)
     seconds = clock.now() - found.began
     release = records.named(wanted.directory, number)
@@ -107,7 +110,18 @@ def _close(
     told = report.closed(found, result, number, dropped, seconds, down, _settled(found))
     if image is not None:
         told["report"] += "\n" + (report.inventory(image) if result == "returned" else report.kept(image))
-    return Outcome(True, told)
+    told["report"] += "".join(f"\n{line}" for line in stays)
+    return Outcome(True, told, warnings=tuple(stays))
+
+
+@contextmanager
+def _noted(stays: List[str], what: str) -> Iterator[None]:
+    """Add a line to `stays` for what cannot be removed now; the next upgrade does it."""
+    try:
+        yield
+    except (OSError, StackError) as problem:
+        why = problem.message if isinstance(problem, StackError) else f"{problem}."
+        stays.append(f"Old {what} stay until the next upgrade: {why}")
 
 
 def _settled(found: Transaction) -> Mapping[str, Any]:

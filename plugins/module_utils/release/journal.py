@@ -17,8 +17,10 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.durable import sync_folder
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError, Unfinished
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import (
+    BACK,
     FORWARD,
     UPGRADE,
+    Ended,
     ServiceImage,
     Transaction,
 )
@@ -129,6 +131,14 @@ def transaction(written: Tuple[Dict[str, Any], ...]) -> Optional[Transaction]:
         info=info,
         cause=state["cause"],
     )
+
+
+def ended(written: Tuple[Dict[str, Any], ...]) -> Ended:
+    """What these entries ended at, if they are closed."""
+    if not written or written[-1]["event"] != "closed":
+        return Ended()
+    requested = written[0].get("direction") == BACK and written[-1].get("result") == "returned"
+    return Ended(int(written[-1].get("release") or 0), requested)
 
 
 def begin(

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
-from ansible_collections.selfhost.postiz.plugins.module_utils.release import journal, plan, records
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import history, journal, records
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Release, ServiceImage, Transaction
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.observe import Seen
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters import Parameters
@@ -39,18 +39,27 @@ def release_of(wanted: Parameters, found: Transaction) -> Release:
     return release
 
 
-def record_running(wanted: Parameters, seen: Seen, engine: Engine, clock: Clock) -> int:
+def record_running(wanted: Parameters, seen: Seen, engine: Engine, clock: Clock, left: int = 0) -> int:
     """The number of the record of what runs, made if there is none, and a name that keeps each image from pruning.
+
+    `left` is the release that an upgrade to it has left. Then only the newest record is taken again: that of an earlier time
+    with the same images has a past of its own, and a backup that may still be gone back to.
 
     The files, and the names of the images in them, are those of now in any case: since the release was recorded, the role stack
     or a frontend's mount may have changed them, and what is left must come back as it was.
     """
-    number = plan.number_of_running(seen)
+    newest = max((release.number for release in seen.records), default=0)
+    number = history.number_of_running(seen)
+    if left and number != newest:
+        number = 0
     known = next((release for release in seen.records if release.number == number), None)
     if known is None:
-        number = max((release.number for release in seen.records), default=0) + 1
-        known = Release(number, _text(clock), seen.version, seen.running)
-    records.write(wanted.directory, replace(known, images=tuple(_named_as_now(image, known) for image in seen.running)))
+        number = newest + 1
+        known = Release(number, _text(clock), seen.version, seen.running, before=seen.ended.release)
+    known = replace(
+        known, before=left or known.before, images=tuple(_named_as_now(image, known) for image in seen.running)
+    )
+    records.write(wanted.directory, known)
     for image in seen.running:
         engine.images().tag(image.identifier, keep_name(wanted.project, number, image.service))
     return number

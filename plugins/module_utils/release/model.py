@@ -54,13 +54,17 @@ def repository(reference: str) -> str:
 
 @dataclass(frozen=True)
 class Release:
-    """What ran, or runs: `backup` is the path of the backup taken when it was left, empty while it was not."""
+    """What ran, or runs: `backup` is the path of the backup taken when it was left, empty while it was not.
+
+    `before` is the number of the release that it was upgraded from, always a smaller one; 0 if that is not known.
+    """
 
     number: int
     at: str
     version: str
     images: Tuple[ServiceImage, ...]
     backup: str = ""
+    before: int = 0
 
     def identifiers(self) -> Mapping[str, str]:
         """Image identifiers by service."""
@@ -73,24 +77,41 @@ class Release:
 
 @dataclass(frozen=True)
 class Owner:
-    """Who runs a transaction: a person on a controller, and the process of Ansible there."""
+    """Who runs a transaction: a person on a controller, and the process of Ansible there.
+
+    `token` is a random text of the run, where the controller cannot tell the process.
+    """
 
     person: str
     controller: str
     boot: str
     process: str
     started: str
+    token: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Owner:
-        """Out of `person@controller:boot:process:started`; what is missing is empty."""
+        """Out of `person@controller:boot:process:started:token`; what is missing is empty."""
         who, _colon, rest = text.partition(":")
         person, _at, controller = who.rpartition("@")
-        parts = (*rest.split(":"), "", "", "")
-        return cls(person, controller, parts[0], parts[1], parts[2])
+        parts = (*rest.split(":"), "", "", "", "")
+        return cls(person, controller, *parts[:4])
+
+    @property
+    def one_run(self) -> bool:
+        """Whether no other run has the same text."""
+        return bool((self.process and self.started) or self.token)
 
     def __str__(self) -> str:
         return f"{self.person or 'somebody'} on {self.controller or 'an unknown controller'}, process {self.process or '?'}"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last transaction that was closed: the release that ran then, 0 without one. `requested`: a rollback led there."""
+
+    release: int = 0
+    requested: bool = False
 
 
 @dataclass(frozen=True)

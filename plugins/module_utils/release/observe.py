@@ -16,6 +16,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineFailed
 from ansible_collections.selfhost.postiz.plugins.module_utils.release import journal, records
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import (
+    Ended,
     Release,
     ServiceImage,
     Transaction,
@@ -65,6 +66,7 @@ class Seen:
     now: float
     postgresql: Mapping[str, str] = field(default_factory=dict)
     others: Tuple[Container, ...] = ()
+    ended: Ended = field(default_factory=Ended)
 
 
 def observe(wanted: Parameters, engine: Engine, now: float) -> Seen:
@@ -73,7 +75,7 @@ def observe(wanted: Parameters, engine: Engine, now: float) -> Seen:
     images = engine.images()
     running = tuple(_running(container, images) for container in containers)
     details = {container.service: images.detail(container.image_identifier) for container in containers}
-    written = journal.transaction(journal.entries(wanted.directory))
+    written = journal.entries(wanted.directory)
     kept = records.read(wanted.directory)
     text = _read(os.path.join(wanted.directory, COMPOSE_FILE))
     return Seen(
@@ -81,7 +83,8 @@ def observe(wanted: Parameters, engine: Engine, now: float) -> Seen:
         running=running,
         version=version_of(details.get(wanted.service)),
         targets=tuple(_target(image, wanted, images, running) for image in wanted.images),
-        transaction=written,
+        transaction=journal.transaction(written),
+        ended=journal.ended(written),
         records=kept,
         present=_present(kept, images),
         compose_changes=() if wanted.compose is None else compose_changes(text, wanted.compose),

@@ -16,7 +16,14 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engi
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import errors_of
-from ansible_collections.selfhost.postiz.plugins.module_utils.release import journal, leftovers, plan, report, running
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import (
+    journal,
+    leftovers,
+    plan,
+    records,
+    report,
+    running,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.closing import committed, returned
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.keeping import opened, record_running
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import BACK, FORWARD
@@ -63,10 +70,17 @@ def _planned(wanted: Parameters, engine: Engine, clock: Clock) -> Outcome:
     )
     if stopping:
         raise Refused(stopping)
+    _assert_way_open(wanted, found)
     workflows = running.Running()
     if found.decision == plan.UPGRADE:
         workflows = running.observe(engine, seen.containers, wanted.service)
     return Outcome(False, report.planned(wanted, seen, found, workflows), warnings=report.warnings(found))
+
+
+def _assert_way_open(wanted: Parameters, found: plan.Plan) -> None:
+    """Raises StackError before anything is stopped for a rollback whose record could not be put in place."""
+    if found.decision == plan.ROLLBACK:
+        records.assert_whole(wanted.directory, found.back_to)
 
 
 def _begun(wanted: Parameters, engine: Engine, clock: Clock) -> Outcome:
@@ -78,6 +92,7 @@ def _begun(wanted: Parameters, engine: Engine, clock: Clock) -> Outcome:
         raise Refused(stopping)
     if found.decision == plan.NOTHING:
         return Outcome(False, report.planned(wanted, seen, found))
+    _assert_way_open(wanted, found)
     missing = [image.pinned or image.reference for image in found.target if not image.identifier]
     if missing:
         raise StackError(f"Not on the host: {', '.join(missing)}.", "let the role upgrade pull it; then begin again.")

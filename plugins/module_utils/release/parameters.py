@@ -89,7 +89,7 @@ class Parameters:
 def parse(params: Mapping[str, Any]) -> Parameters:
     """Raises BadInput for what contradicts itself."""
     if params["keep"] < 1:
-        raise BadInput("keep is less than 1.", "keep one release at least: the one to go back to.")
+        raise BadInput("keep is less than 1.", "keep one release at least; the one to go back to stays beside it.")
     if params["stale_after"] < 0 or params["log_lines"] < 0:
         raise BadInput("stale_after and log_lines are no less than 0.", "give another number.")
     if params["state"] in ("planned", "begun") and not params["images"] and params["to_release"] is None:

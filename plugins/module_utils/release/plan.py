@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import history
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import (
     FORWARD,
     Release,
@@ -32,6 +33,7 @@ UPGRADE = "upgrade"
 ROLLBACK = "rollback"
 CONTINUE = "continue"
 RETURN = "return"
+PREVIOUS = "previous"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Plan:
     """`decision` is one of the constants above; `target` is complete for every service once all is pulled.
 
     `back_to` is the release that a failure goes back to, 0 while it has no record; of a rollback, the one wanted.
+    `unmet` is what is asked for and not reached by a run that goes back to where an interrupted one began.
     """
 
     decision: str
@@ -57,6 +60,7 @@ class Plan:
     version: str
     back_to: int
     findings: Tuple[Finding, ...]
+    unmet: str = ""
 
 
 def judge(wanted: Parameters, seen: Seen) -> Plan:
@@ -82,15 +86,9 @@ def judge(wanted: Parameters, seen: Seen) -> Plan:
         changes,
         tuple(item.image for item in seen.targets if not item.local),
         version,
-        number_of_running(seen),
+        history.number_of_running(seen),
         findings,
     )
-
-
-def number_of_running(seen: Seen) -> int:
-    """The newest record that is just what runs; 0 if none is."""
-    now = {image.service: image.identifier for image in seen.running}
-    return max((release.number for release in seen.records if release.identifiers() == now), default=0)
 
 
 def _changes(seen: Seen, targets: Tuple[ServiceImage, ...]) -> Tuple[Change, ...]:
@@ -104,18 +102,11 @@ def _changes(seen: Seen, targets: Tuple[ServiceImage, ...]) -> Tuple[Change, ...
 
 
 def _rollback(wanted: Parameters, seen: Seen) -> Plan:
-    running = number_of_running(seen)
-    release = chosen(wanted.to_release or "", seen, running)
+    running = history.number_of_running(seen)
+    release = _chosen(wanted.to_release or "", seen, running)
     findings = []
     if release is None:
-        findings.append(
-            error(
-                "rollback-no-release",
-                wanted.project,
-                f"There is no release {wanted.to_release} to go back to; recorded are: {listed(seen.records)}.",
-                "name one of these numbers: playbook rollback -e rollback_to=NUMBER",
-            )
-        )
+        findings.append(_no_release(wanted, seen, running))
     elif not release.backup and release.number != running:
         findings.append(
             error(
@@ -158,12 +149,26 @@ def _recorded(seen: Seen, release: Optional[Release]) -> Tuple[Tuple[ServiceImag
     return tuple(image for image in gone if image.digest), lost
 
 
-def chosen(text: str, seen: Seen, running: int) -> Optional[Release]:
-    """`previous` is the newest release before the one that runs."""
-    if text == "previous":
-        older = [release for release in seen.records if release.number != running and release.backup]
-        return older[-1] if older else None
-    return next((release for release in seen.records if str(release.number) == text), None)
+def _chosen(text: str, seen: Seen, running: int) -> Optional[Release]:
+    """`previous` is the release before the one that runs; after a rollback to the first one, that one."""
+    if text != PREVIOUS:
+        return next((release for release in seen.records if str(release.number) == text), None)
+    found = history.previous(seen)
+    if found is None and running and seen.ended.requested and seen.ended.release == running:
+        return next(release for release in seen.records if release.number == running)
+    return found
+
+
+def _no_release(wanted: Parameters, seen: Seen, running: int) -> Finding:
+    what = f"There is no release {wanted.to_release} to go back to"
+    if wanted.to_release == PREVIOUS:
+        what = f"No release before the one that runs ({running or 'not recorded'}) is recorded with a backup"
+    return error(
+        "rollback-no-release",
+        wanted.project,
+        f"{what}; recorded are: {listed(seen.records)}.",
+        "name one of these numbers: playbook rollback -e rollback_to=NUMBER",
+    )
 
 
 def listed(releases: Tuple[Release, ...]) -> str:
@@ -192,4 +197,29 @@ def _open(wanted: Parameters, seen: Seen, found: Transaction) -> Plan:
         str(found.info.get("version") or versions.get(wanted.service, "")),
         found.back_to,
         (*under_way(wanted, seen, found), *missing),
+        "" if forward else _unmet(wanted, seen, found),
     )
+
+
+def _unmet(wanted: Parameters, seen: Seen, found: Transaction) -> str:
+    """Empty if the release that an interrupted run goes back to is what is asked for now."""
+    if wanted.to_release == PREVIOUS:
+        return _unmet_previous(seen, found)
+    if wanted.to_release is not None:
+        return "" if wanted.to_release == str(found.back_to) else f"release {wanted.to_release}"
+    release = next((item for item in seen.records if item.number == found.back_to), None)
+    then = release.identifiers() if release is not None else {}
+    other = [item.image for item in seen.targets if then.get(item.image.service) != item.image.identifier]
+    return ", ".join(image.reference for image in other)
+
+
+def _unmet_previous(seen: Seen, found: Transaction) -> str:
+    """An interrupted upgrade that is undone ends at the release before; a rollback may have been to another one."""
+    left = next((item for item in seen.records if item.number == found.info.get("left")), None)
+    if not found.requested or left is None:
+        return ""
+    release = history.before(seen.records, left.number)
+    if release is None:
+        return f"a release before {left.number}, and none is recorded"
+    known = f"release {release.number}, the one before {left.number} (rollback_to={release.number})"
+    return "" if release.number == found.back_to else known

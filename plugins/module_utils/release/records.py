@@ -12,6 +12,7 @@ import shutil
 from dataclasses import asdict, replace
 from typing import Dict, Optional, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.durable import sync_folder, sync_tree
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import RELEASES, Release, ServiceImage
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import transaction
@@ -20,7 +21,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack.transaction 
 
 _RECORD = "release.json"
 _FILES = "files"
-_KEPT = (COMPOSE_FILE, ".env", "dynamicconfig", "boot-guard")
+_NEEDED = (COMPOSE_FILE, ".env")
+_KEPT = (*_NEEDED, "dynamicconfig", "boot-guard")
 
 
 def read(directory: str) -> Tuple[Release, ...]:
@@ -68,11 +70,13 @@ def write(directory: str, release: Release) -> None:
         elif os.path.isfile(source):
             shutil.copy2(source, target)
     _store(draft, release)
+    sync_tree(draft)
     place, former = _place(directory, release.number), os.path.join(folder, f".former-{release.number}")
     shutil.rmtree(former, ignore_errors=True)
     if os.path.isdir(place):
         os.rename(place, former)
     os.rename(draft, place)
+    sync_folder(folder)
     shutil.rmtree(former, ignore_errors=True)
 
 
@@ -91,6 +95,7 @@ def _store(folder: str, release: Release) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(draft, os.path.join(folder, _RECORD))
+    sync_folder(folder)
 
 
 def drop(directory: str, number: int) -> None:
@@ -98,8 +103,28 @@ def drop(directory: str, number: int) -> None:
     shutil.rmtree(_place(directory, number), ignore_errors=True)
 
 
+def assert_whole(directory: str, number: int) -> None:
+    """Raises StackError for a record without the files that no stack starts without. Nothing was changed then."""
+    top = os.path.join(_place(directory, number), _FILES)
+    torn = [name for name in _NEEDED if not _size(os.path.join(top, name))]
+    if torn:
+        raise StackError(
+            f"The record of release {number} is not whole: {', '.join(torn)} in {top} is missing or empty. "
+            "None of its files was put in place.",
+            "bring that file back from a backup of yours that has the part config, or go back to another release.",
+        )
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
 def place_files(directory: str, number: int) -> Tuple[str, ...]:
-    """Put a release's files back in their places, all or none; returns those that differed."""
+    """Put a release's files back in their places, all or none; returns those that differed. Raises StackError."""
+    assert_whole(directory, number)
     wanted = tuple(
         WantedFile(path, content, mode, secret=True)
         for path, (content, mode) in sorted(_files(directory, number).items())

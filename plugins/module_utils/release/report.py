@@ -22,6 +22,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.plan import (
     CONTINUE,
     NOTHING,
+    PREVIOUS,
     RETURN,
     ROLLBACK,
     Change,
@@ -53,6 +54,7 @@ def empty() -> Dict[str, Any]:
         "back_to": 0,
         "back_to_backup": "",
         "back_to_image": "",
+        "unmet": "",
         "data_touched": False,
         "requested": False,
         "begun": [],
@@ -88,6 +90,7 @@ def planned(wanted: Parameters, seen: Seen, found: Plan, workflows: Optional[Run
         "findings": [finding.as_dict() for finding in found.findings],
         **opened,
         "back_to": found.back_to,
+        "unmet": found.unmet,
         "back_to_backup": release.backup if release is not None else "",
         "report": "\n".join([*_lines(wanted, seen, found), *_compose(seen, found), *_workflows(workflows)]),
     }
@@ -146,6 +149,12 @@ def owner(text: str) -> str:
 
 def _lines(wanted: Parameters, seen: Seen, found: Plan) -> List[str]:
     versions = f"{seen.version or 'an unknown version'} -> {found.version or 'a version known once it is pulled'}"
+    if found.decision == NOTHING and wanted.to_release is not None:
+        brought = (
+            ": a rollback brought it back, and none before it is recorded" if wanted.to_release == PREVIOUS else ""
+        )
+        known = found.version or "version unknown"
+        return [f"{wanted.project}: nothing to do, release {found.back_to} ({known}) runs already{brought}."]
     if found.decision == NOTHING:
         return [
             f"{wanted.project}: nothing to do, every image is the wanted one ({seen.version or 'version unknown'})."
@@ -160,7 +169,8 @@ def _lines(wanted: Parameters, seen: Seen, found: Plan) -> List[str]:
     others = [f"Unless it still runs: {item.evidence}" for item in found.findings if item.code == "upgrade-under-way"]
     pull = [f"To be pulled: {', '.join(image.pinned or image.reference for image in found.pull)}"] if found.pull else []
     table = [f"{'SERVICE':{width}}  IMAGE", *(_line(change, width) for change in found.changes)]
-    return [heading, *others, "", *(table if found.changes else ("No image changes.",)), *pull]
+    unmet = [f"It ends there. Asked for is {found.unmet}: run it again for that."] if found.unmet else []
+    return [heading, *unmet, *others, "", *(table if found.changes else ("No image changes.",)), *pull]
 
 
 def _line(change: Change, width: int) -> str:

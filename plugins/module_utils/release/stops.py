@@ -119,10 +119,11 @@ def versions_apart(wanted: Parameters, seen: Seen, version: str) -> Iterator[Fin
 
 
 def under_way(wanted: Parameters, seen: Seen, found: Transaction) -> Iterator[Finding]:
-    """Whether somebody else is at it. The own process, one that is gone, and one long silent are not."""
+    """Whether somebody else is at it. The own run, one that is gone, and one long silent are not."""
     quiet = seen.now - found.last
     gone = wanted.owner_alive == "no" or (wanted.owner_alive == "unknown" and quiet > wanted.stale_after)
-    if wanted.owner == found.owner or gone or wanted.break_lock:
+    mine = wanted.owner == found.owner and wanted.me.one_run
+    if mine or gone or wanted.break_lock:
         return
     what = "A rollback" if found.direction == BACK else "An upgrade"
     yield error(

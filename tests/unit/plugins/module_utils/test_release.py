@@ -236,6 +236,8 @@ def test_a_record_keeps_the_files_and_brings_them_back(tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text("old\n")
     (tmp_path / ".env").write_text("SECRET=old\n")
     (tmp_path / ".env").chmod(0o600)
+    (tmp_path / "dynamicconfig").mkdir()
+    (tmp_path / "dynamicconfig" / "a.yaml").write_text("x\n")
     records.write(directory, Release(1, "t", "v1.0.0", (OLD,)))
     (tmp_path / "compose.yaml").write_text("new\n")
     assert records.place_files(directory, 1) == ("compose.yaml",)
@@ -244,10 +246,47 @@ def test_a_record_keeps_the_files_and_brings_them_back(tmp_path: Path) -> None:
     assert records.read(directory) == (Release(1, "t", "v1.0.0", (OLD,), "/backup"),)
 
 
+def test_a_record_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "compose.yaml").write_text("x\n")
+    (tmp_path / ".env").write_text("SECRET=x\n")
+    (tmp_path / "dynamicconfig").mkdir()
+    (tmp_path / "dynamicconfig" / "a.yaml").write_text("x\n")
+    top, synced, rename = tmp_path / "state" / "releases", [], os.rename
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append(str(Path(f"/proc/self/fd/{handle}").readlink().relative_to(top)))
+    )
+    monkeypatch.setattr(os, "rename", lambda *names: (synced.append("renamed"), rename(*names)))
+    records.write(str(tmp_path), Release(1, "t", "v1.0.0", (OLD,)))
+    before, after = synced[: synced.index("renamed")], synced[synced.index("renamed") + 1 :]
+    below = {"files", "files/compose.yaml", "files/.env", "files/dynamicconfig", "files/dynamicconfig/a.yaml"}
+    assert {".draft-1", *(f".draft-1/{name}" for name in below | {"release.json"})} <= set(before)
+    assert after == ["."]
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", ".env"])
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_a_torn_record_changes_nothing(tmp_path: Path, name: str, how: str) -> None:
+    """As a power failure left it."""
+    for there in ("compose.yaml", ".env"):
+        (tmp_path / there).write_text("old\n")
+    records.write(str(tmp_path), Release(1, "t", "v1.0.0", (OLD,)))
+    kept = tmp_path / "state" / "releases" / "0001" / "files" / name
+    if how == "missing":
+        kept.unlink()
+    else:
+        kept.write_text("")
+    for there in ("compose.yaml", ".env"):
+        (tmp_path / there).write_text("new\n")
+    with pytest.raises(StackError, match=f"record of release 1 is not whole: {name} in .* is missing or empty"):
+        records.place_files(str(tmp_path), 1)
+    assert [(tmp_path / there).read_text() for there in ("compose.yaml", ".env")] == ["new\n", "new\n"]
+
+
 def test_what_is_left_is_recorded_with_the_files_that_it_has_by_then(tmp_path: Path) -> None:
     """Of a release that was recorded before, too: its frontend's mount, or a setting, may have come since."""
     directory, compose = str(tmp_path), tmp_path / "compose.yaml"
     compose.write_text("as upgraded to\n")
+    (tmp_path / ".env").write_text("SECRET=x\n")
     old = Release(3, "t", "v1.0.0", (OLD,), "/backup")
     records.write(directory, old)
     compose.write_text("with a mount\n")
@@ -309,7 +348,30 @@ def test_the_colon_of_a_port_is_no_tag(reference: str, name: str) -> None:
 
 def test_an_owner_is_read_from_text() -> None:
     assert Owner.parse("root@here:boot:12:34") == Owner("root", "here", "boot", "12", "34")
+    assert Owner.parse("me@mac::::77") == Owner("me", "mac", "", "", "", "77")
     assert Owner.parse("") == Owner("", "", "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("owner", "again", "more", "stopped"),
+    [
+        # Two terminals on a controller that cannot tell its processes.
+        ("me@mac:::", "me@mac:::", {}, True),
+        ("me@mac::::1", "me@mac::::2", {}, True),
+        ("me@mac::::1", "me@mac::::2", {"stale_after": 50.0}, False),
+        ("me@mac::::1", "me@mac::::2", {"break_lock": True}, False),
+        # Later calls of the same run.
+        ("me@mac::::1", "me@mac::::1", {}, False),
+        ("", "", {}, True),
+    ],
+)
+def test_equal_names_are_one_run_only_with_a_process_or_a_token(
+    tmp_path: Path, owner: str, again: str, more: dict[str, object], stopped: bool
+) -> None:
+    begun(tmp_path, owner=owner)
+    found = journal.transaction(journal.entries(str(tmp_path)))
+    wanted = parameters(owner=again, **more)
+    assert codes(plan.judge(wanted, seen(transaction=found))) == ["upgrade-under-way"] * stopped
 
 
 @pytest.mark.parametrize("text", ["latest", "", "v2", "2.x.1"])

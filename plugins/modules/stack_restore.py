@@ -50,7 +50,8 @@ options:
     description:
       - V(plan) verifies every file of the backup, compares versions and secrets, and says what would be lost. It fails if that
         must be accepted first, and changes nothing.
-      - V(files) puts the compose files and what they mount in their places, and C(.env) if there is none.
+      - V(files) puts the compose files and what they mount in their places, and C(.env) if there is none. The restore is under
+        way afterwards, also if no configuration is restored.
       - V(volumes) makes the volumes anew, with the labels that Compose gave them, and fills them. No container may be left.
       - V(databases) puts the databases in place by the C(pg_restore) of their own servers, counts the rows of every table, and
         settles posts that may have gone out. Only PostgreSQL may run.
@@ -75,7 +76,8 @@ options:
     default: postiz
   volumes:
     description:
-      - V(fresh) removes the volumes of the chosen parts, those of PostgreSQL included, and makes them anew.
+      - V(fresh) removes the volumes of the chosen parts, those of PostgreSQL included, and makes them anew. It is refused if a
+        database would be gone with them that the restore does not bring back, which no option accepts.
       - V(kept) drops and creates the databases inside of the servers that run, and writes files over those that are there.
     type: str
     choices: [fresh, kept]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, Mapping, Optional, Tuple
+from typing import Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.coverage import LiveDatabase
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import (
     CONFIG,
     DATABASE,
@@ -18,6 +19,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model impor
     SavedDatabase,
     Server,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.rules import EMPTY_DATABASE
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, warning
 
 
@@ -25,7 +27,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Fi
 class Live:
     """What the stack holds now. `told` is False where there is data and nobody who could tell of it.
 
-    `since` counts what is newer than the backup, by what it is; `majors` are PostgreSQL's by service.
+    `since` counts what is newer than the backup, by what it is; `majors` are PostgreSQL's by service. `others` are the
+    databases (`service/name`) that the restore would remove with their server's volume, and not put back.
     """
 
     exists: bool
@@ -35,6 +38,7 @@ class Live:
     majors: Mapping[str, int]
     version: str = ""
     jwt_secret: Optional[str] = field(repr=False, default=None)
+    others: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,38 @@ def wanted_servers(manifest: Manifest, parts: Tuple[str, ...]) -> Tuple[Server, 
     return tuple(item for item in manifest.servers if item.service in services)
 
 
+def others(
+    manifest: Manifest, parts: Tuple[str, ...], volumes: Collection[str], told: Mapping[str, Sequence[LiveDatabase]]
+) -> Tuple[str, ...]:
+    """Databases with tables on servers that are made anew, and that no dump of the chosen parts brings back.
+
+    `volumes` are the keys of those that exist; `told` are the databases that a server named, by the key of its volume. Of a
+    server that does not answer, the backup says what was there.
+    """
+    found: List[str] = []
+    for server in wanted_servers(manifest, parts):
+        if server.volume not in volumes:
+            continue
+        if server.volume in told:
+            there = {item.name for item in told[server.volume] if item.tables}
+        else:
+            there = _known(manifest, server.service)
+        wanted = {item.name for item in wanted_databases(manifest, parts) if item.service == server.service}
+        found += [f"{server.service}/{name}" for name in sorted(there - wanted)]
+    return tuple(found)
+
+
+def _known(manifest: Manifest, service: str) -> Set[str]:
+    """The databases of a server at the time of the backup, also those that were left out of it."""
+    prefix = f"database:{service}/"
+    left_out = {
+        item.name[len(prefix) :]
+        for item in manifest.exclusions
+        if item.name.startswith(prefix) and item.reason != EMPTY_DATABASE
+    }
+    return left_out | {item.name for item in manifest.databases if item.service == service}
+
+
 def judge(
     manifest: Manifest, parts: Tuple[str, ...], live: Live, accepted: Accepted, under_way: bool
 ) -> Tuple[Finding, ...]:
@@ -71,6 +107,8 @@ def judge(
         found.append(_newer_release(manifest, live, accepted))
     if not under_way and set(parts) != {CONFIG}:
         found += _newer(manifest, live, accepted)
+    if not under_way and live.others:
+        found.append(_other_databases(live))
     known = manifest.jwt_secret
     if live.jwt_secret is not None and known is not None and not known.matches(live.jwt_secret):
         found.append(_jwt(accepted))
@@ -137,6 +175,17 @@ def _newer(manifest: Manifest, live: Live, accepted: Accepted) -> Iterator[Findi
             if accepted.loss
             else f"make a backup of what is there now, then set accept_loss: true {_playbook('restore_accept_loss')}.",
         )
+
+
+def _other_databases(live: Live) -> Finding:
+    names = ", ".join(live.others)
+    return error(
+        "backup-other-databases",
+        sorted({name.partition("/")[0] for name in live.others})[0],
+        f"The volume of its server would be made anew, and these databases are gone then, because the restore does not bring "
+        f"them back: {names}.",
+        "use volumes: kept (playbook: -e restore_volumes=kept), which leaves them alone, or a backup and parts that hold them.",
+    )
 
 
 def told(since: Mapping[str, int]) -> str:

@@ -8,7 +8,8 @@ import backup_samples as samples
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import report, restore_report
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_judge as judge
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import PARTS
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import PARTS, Exclusion
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.rules import EMPTY_DATABASE
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import errors_of
 
@@ -66,6 +67,42 @@ def test_secret() -> None:
     assert codes(replace(SAME, jwt_secret="another")) == ["jwt-secret-changed"]
     assert codes(replace(SAME, jwt_secret="another"), ALL) == []
     assert codes(replace(SAME, jwt_secret=None)) == []
+
+
+SHARED = replace(
+    samples.MANIFEST,
+    servers=(samples.MANIFEST.servers[0],),
+    databases=tuple(replace(item, service="postiz-postgres") for item in samples.MANIFEST.databases),
+    exclusions=(
+        Exclusion("database:postiz-postgres/notes", "kept elsewhere"),
+        Exclusion("database:postiz-postgres/postgres", EMPTY_DATABASE),
+    ),
+)
+VOLUME = "postgres-volume"
+
+
+def test_databases_that_would_be_gone_with_a_volume_are_never_accepted() -> None:
+    there = [samples.POSTS, replace(samples.WORKFLOWS, service="postiz-postgres"), samples.EMPTY]
+    assert judge.others(SHARED, PARTS, [VOLUME], {VOLUME: there}) == ()
+    found = judge.others(SHARED, ("database",), [VOLUME], {VOLUME: there})
+    assert found == ("postiz-postgres/temporal",)
+    (finding,) = judge.judge(SHARED, ("database",), replace(SAME, others=found), ALL, False)
+    assert finding.code == "backup-other-databases"
+    assert finding.component == "postiz-postgres"
+    assert "postiz-postgres/temporal" in finding.evidence
+    assert "restore_volumes=kept" in finding.remedy
+    assert errors_of((finding,))
+    # Made since the backup.
+    made = replace(samples.POSTS, name="made since", kind="other")
+    assert judge.others(SHARED, PARTS, [VOLUME], {VOLUME: [*there, made]}) == ("postiz-postgres/made since",)
+    assert judge.others(SHARED, ("uploads",), [VOLUME], {VOLUME: there}) == ()
+    assert judge.judge(SHARED, ("database",), replace(SAME, others=found), ALL, True) == ()
+
+
+def test_of_a_server_that_is_silent_the_backup_tells_what_it_holds() -> None:
+    names = ("postiz-postgres/notes", "postiz-postgres/temporal")
+    assert judge.others(SHARED, ("database",), [VOLUME], {}) == names
+    assert judge.others(SHARED, ("database",), [], {}) == ()
 
 
 def test_only_servers_of_the_parts_are_asked() -> None:

@@ -1,0 +1,89 @@
+"""The steps of a restore on a stack that only says what is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import backup_samples as samples
+import pytest
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
+    databases,
+    restore_files,
+    restore_journal,
+    restore_observe,
+    restore_parameters,
+)
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import Manifest
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools import Tools
+from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Volume
+from fake_engine import FakeEngine
+
+SERVER = Container("id-postiz-postgres", "postgres-1", "postgres:17", "running", "", {}, (), ())
+SHARED = replace(
+    samples.MANIFEST,
+    servers=(samples.MANIFEST.servers[0],),
+    databases=tuple(replace(item, service="postiz-postgres") for item in samples.MANIFEST.databases),
+)
+
+
+class Engine(FakeEngine):
+    """One PostgreSQL server."""
+
+    def detail(self, _identifier: str) -> ContainerDetail:
+        return ContainerDetail({"PG_MAJOR": "17"}, "", "", 0, 0, False, "", "", "")
+
+
+def request(directory: str = "/backups", **given: Any) -> restore_parameters.Request:
+    params = {name: option.get("default") for name, option in restore_parameters.ARGUMENT_SPEC.items()}
+    return restore_parameters.parse({**params, "project": "postiz", "directory": directory, **given}, False)
+
+
+def scene(**changes: Any) -> restore_observe.Scene:
+    seen = samples.project(servers=(samples.server("postiz-postgres", place="postgres-volume"),), **changes)
+    return restore_observe.Scene(seen, (), {"postgres-volume": Volume("postiz_postgres-volume", {})})
+
+
+def running(
+    directory: Path, wanted: restore_parameters.Request, manifest: Manifest = samples.MANIFEST, **changes: Any
+) -> Run:
+    tools = Tools(Engine(), lambda: Engine(), Clock(), lambda _step: None)
+    made = Run(tools, wanted, Backup(str(directory / "b"), manifest), scene(), None)
+    return replace(made, **changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"parts": ["database"]}, ("postiz-postgres/temporal",)),
+        ({"parts": ["database"], "volumes": "kept"}, ()),
+        ({"parts": ["database", "temporal"]}, ()),
+        ({"parts": ["uploads"]}, ()),
+    ],
+)
+def test_other_databases_of_a_server_that_is_made_anew_are_seen(
+    given: dict[str, Any], found: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = (replace(samples.POSTS, kind="other"), replace(samples.WORKFLOWS, service="postiz-postgres"), samples.EMPTY)
+    facts = databases.ServerFacts("17.10", 170010, (), there, "")
+    monkeypatch.setattr(databases, "look", lambda _login: facts)
+    live = restore_observe.live(Engine(), request(**given), SHARED, scene())
+    assert live.others == found
+
+
+def test_a_restore_without_configuration_is_under_way_before_containers_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = running(tmp_path, request(str(tmp_path), parts=["uploads"]))
+    monkeypatch.setattr(restore_files, "gate", lambda _run: ())
+    outcome = restore_files.place(run)
+    journal = restore_journal.read(str(tmp_path), "postiz")
+    assert journal is not None
+    assert journal.done == ("files",)
+    assert not outcome.changed
+    assert outcome.payload["under_way"]

@@ -43,6 +43,8 @@ options:
   backup:
     description:
       - Name or path of a backup, or V(newest). The latter is never one that was made on the way of a restore or a rollback.
+      - V(newest) is the newest that holds all of O(parts). Without these, it is the newest of those that hold the most parts.
+        Newer ones that hold less, such as one of an upgrade with its databases only, are passed over, which the plan says.
       - While a restore is under way, V(newest) is the one that is being restored.
     type: str
     default: newest
@@ -62,11 +64,14 @@ options:
     choices: [plan, files, volumes, databases, workflows, done]
     default: plan
   parts:
-    description: What is restored, see M(selfhost.postiz.stack_backup).
+    description:
+      - What is restored, see M(selfhost.postiz.stack_backup). By default, all that the backup holds; what it does not hold is
+        told by the plan.
+      - A part that is given and that the backup does not hold is an error.
     type: list
     elements: str
     choices: [database, temporal, uploads, config]
-    default: [database, temporal, uploads, config]
+    default: []
   project_directory:
     description: Directory of the stack on this host. By default, that of the backup.
     type: path
@@ -145,6 +150,12 @@ backup:
   type: str
   returned: success
   sample: /opt/postiz/backups/20261124T031500Z
+parts:
+  description: What is restored. Empty in a step after the journal was closed.
+  type: list
+  elements: str
+  returned: success
+  sample: [database, temporal, uploads, config]
 manifest:
   description: Its C(manifest.json), see docs/backup.md.
   type: dict

@@ -96,7 +96,7 @@ class SavedVolume:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Times are ISO 8601 UTC; `taken_at` is the moment of the databases' snapshots."""
+    """Times are ISO 8601 UTC; `taken_at` is the moment of the databases' snapshots. `parts` are those that it holds."""
 
     project: str
     label: str
@@ -119,6 +119,7 @@ class Manifest:
     files: Tuple[SavedFile, ...]
     env: str
     exclusions: Tuple[Exclusion, ...]
+    parts: Tuple[str, ...]
 
     @property
     def saved(self) -> Tuple[SavedFile, ...]:

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
+from typing import Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     restore_databases,
@@ -18,6 +20,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     volumes,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import PARTS
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import (
     DATABASES,
     DONE,
@@ -28,7 +31,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_par
     Request,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run, judged
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Store
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import NEWEST, Backup, Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools import Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, Refused
@@ -54,11 +57,10 @@ def restore(tools: Tools, request: Request) -> Outcome:
 
 def _run(tools: Tools, request: Request, store: Store) -> Run:
     journal = restore_journal.read(request.directory, request.project)
-    backup = store.named(request.backup, request.project)
+    wanted = journal.backup if journal is not None and request.backup == NEWEST else request.backup
+    backup = store.named(wanted, request.project, request.parts)
     if journal is not None:
-        if request.backup == "newest":
-            backup = store.named(journal.backup, request.project)
-        elif backup.path != journal.backup:
+        if backup.path != journal.backup:
             raise BadInput(
                 f"A restore of {journal.backup} is under way since {journal.started_at}, and has changed the stack already.",
                 f"finish that one first, or remove {restore_journal.path(request.directory, request.project)} to begin anew.",
@@ -69,17 +71,43 @@ def _run(tools: Tools, request: Request, store: Store) -> Run:
             f"{backup.path} is a backup of the project {backup.manifest.project!r}, not of {request.project!r}.",
             "choose a backup of this project; restore_drill tries one without touching any stack.",
         )
-    return Run(tools, request, backup, look.scene(tools.engine, request), journal)
+    lacking: Tuple[str, ...] = ()
+    if journal is None:
+        lacking = _lacking(request, backup)
+        request = replace(request, parts=request.parts or backup.manifest.parts)
+    return Run(tools, request, backup, look.scene(tools.engine, request), journal, lacking)
+
+
+def _lacking(request: Request, backup: Backup) -> Tuple[str, ...]:
+    """The parts that the backup does not hold, when all that it holds is asked for. Raises BadInput for one asked by name."""
+    held = backup.manifest.parts
+    missing = tuple(part for part in request.parts or PARTS if part not in held)
+    if request.parts and missing:
+        raise BadInput(
+            f"{backup.path} does not hold {', '.join(missing)}, only {', '.join(held) or 'nothing'}.",
+            "choose a backup that does, or parts that it holds (parts; playbook: restore_parts).",
+        )
+    return missing
 
 
 def _plan(run: Run) -> Outcome:
     findings = judged(run)
     payload, diff = restore_report.planned(run.backup, run.request.parts, run.request.fresh, run.journal, findings)
+    notes = restore_report.notes(run.backup, run.lacking, _passed(run))
+    payload["report"] = "\n".join((*notes, payload["report"]))
     refusals = errors_of(findings)
     if refusals and not run.request.check_mode:
         raise Refused(refusals)
     changed = run.request.step != PLAN
-    return Outcome(changed, payload, diff, restore_report.warnings(findings))
+    return Outcome(changed, payload, diff, (*notes, *restore_report.warnings(findings)))
+
+
+def _passed(run: Run) -> Tuple[Backup, ...]:
+    """Newer ones that `newest` did not mean, because they hold less."""
+    if run.request.backup != NEWEST or run.journal is not None:
+        return ()
+    there = Store(run.request.directory).candidates(run.request.project)
+    return tuple(takewhile(lambda item: item.path != run.backup.path, there))
 
 
 def _done(run: Run) -> Outcome:

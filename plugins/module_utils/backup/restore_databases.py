@@ -129,7 +129,7 @@ def _settle(run: Run) -> outcomes.Settled:
     known = outcomes.Newer()
     until: Optional[datetime] = None
     if run.request.carry:
-        newer = Store(run.request.directory).named(run.request.carry, run.request.project)
+        newer = Store(run.request.directory).named(run.request.carry, run.request.project, (DATABASE,))
         since, seconds = run.manifest.taken_at, run.request.timeout_seconds
         known = outcomes.read_newer(run.tools.engine, server.container, newer, since, seconds)
         until = outcomes.known_until(newer.manifest)

@@ -77,10 +77,10 @@ def others(
     for server in wanted_servers(manifest, parts):
         if server.volume not in volumes:
             continue
-        if server.volume in told:
-            there = {item.name for item in told[server.volume] if item.tables}
-        else:
-            there = _known(manifest, server.service)
+        answered = told.get(server.volume)
+        there = (
+            _known(manifest, server.service) if answered is None else {item.name for item in answered if item.tables}
+        )
         wanted = {item.name for item in wanted_databases(manifest, parts) if item.service == server.service}
         found += [f"{server.service}/{name}" for name in sorted(there - wanted)]
     return tuple(found)
@@ -103,7 +103,8 @@ def judge(
     """What speaks against it; what was accepted is a warning. A restore that is under way has lost the old data already."""
     found = [*_versions(manifest, parts, live, accepted)]
     running, wanted = _number(live.version), _number(manifest.version)
-    if DATABASE in parts and CONFIG not in parts and running and wanted and running < wanted:
+    brings_files = CONFIG in parts and CONFIG in manifest.parts
+    if DATABASE in parts and not brings_files and running and wanted and running < wanted:
         found.append(_newer_release(manifest, live, accepted))
     if not under_way and set(parts) != {CONFIG}:
         found += _newer(manifest, live, accepted)

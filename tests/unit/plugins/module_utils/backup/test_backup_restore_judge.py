@@ -135,6 +135,12 @@ def test_an_older_release_would_drop_columns(version: str, parts: tuple[str, ...
     assert errors_of(judge.judge(samples.MANIFEST, parts, live, ALL, False)) == ()
 
 
+def test_files_that_the_backup_does_not_hold_put_no_release_in_place() -> None:
+    live = replace(SAME, version="v2.22.1")
+    bare = replace(samples.MANIFEST, files=(), parts=("database", "temporal", "uploads"))
+    assert [item.code for item in judge.judge(bare, PARTS, live, NOTHING, False)] == ["backup-newer-release"]
+
+
 def test_the_plan_tells_each_thing_and_what_refuses_it() -> None:
     findings = judge.judge(samples.MANIFEST, PARTS, replace(SAME, since={"posts made": 1}), NOTHING, False)
     payload, _diff = restore_report.planned(Backup("/b", samples.MANIFEST), PARTS, True, None, findings)

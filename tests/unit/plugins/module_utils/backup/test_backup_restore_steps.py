@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import backup_samples as samples
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     databases,
+    restore,
     restore_files,
     restore_journal,
     restore_observe,
     restore_parameters,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup import manifest as manifests
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import Manifest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools import Tools
+from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Volume
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from fake_engine import FakeEngine
 
 SERVER = Container("id-postiz-postgres", "postgres-1", "postgres:17", "running", "", {}, (), ())
@@ -74,6 +77,40 @@ def test_other_databases_of_a_server_that_is_made_anew_are_seen(
     monkeypatch.setattr(databases, "look", lambda _login: facts)
     live = restore_observe.live(Engine(), request(**given), SHARED, scene())
     assert live.others == found
+
+
+def planned(directory: Path, monkeypatch: pytest.MonkeyPatch, **given: Any) -> Outcome:
+    monkeypatch.setattr(restore_observe, "scene", lambda _engine, _request: scene())
+    monkeypatch.setattr(restore, "judged", lambda _run: ())
+    wanted = replace(request(str(directory), **given), check_mode=True)
+    return restore.restore(running(directory, wanted).tools, wanted)
+
+
+def test_the_plan_says_which_parts_are_not_there_and_what_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, parts in (("1", ("database", "temporal", "uploads")), ("2", ("database", "temporal"))):
+        (tmp_path / name).mkdir()
+        manifest = replace(samples.MANIFEST, taken_at=name, parts=parts)
+        (tmp_path / name / "manifest.json").write_text(manifests.text(manifest))
+    outcome = planned(tmp_path, monkeypatch)
+    lacking, passed = outcome.warnings
+    assert outcome.payload["backup"] == str(tmp_path / "1")
+    assert outcome.payload["parts"] == ["database", "temporal", "uploads"]
+    assert lacking == f"{tmp_path}/1 does not hold config: these stay as they are."
+    assert passed.endswith(f"hold less than {tmp_path}/1: 2 (only database, temporal).")
+    assert outcome.payload["report"].splitlines()[:2] == [lacking, passed]
+    assert planned(tmp_path, monkeypatch, backup="2", parts=["database"]).warnings == ()
+    for step in restore_parameters.STEPS:
+        with pytest.raises(BadInput, match="/2 does not hold uploads, only database, temporal"):
+            planned(tmp_path, monkeypatch, backup="2", parts=["database", "uploads"], step=step)
+    # One that is under way stays what it was.
+    journal = restore_journal.Journal(str(tmp_path / "2"), ("database",), True, "", "2026-11-24T09:00:00+00:00")
+    restore_journal.write(str(tmp_path), "postiz", journal)
+    outcome = planned(tmp_path, monkeypatch)
+    assert outcome.payload["backup"] == str(tmp_path / "2")
+    assert outcome.payload["parts"] == ["database"]
+    assert outcome.warnings == ()
 
 
 def test_a_restore_without_configuration_is_under_way_before_containers_are_removed(

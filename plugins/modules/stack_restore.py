@@ -58,7 +58,7 @@ options:
       - V(databases) puts the databases in place by the C(pg_restore) of their own servers, counts the rows of every table, and
         settles posts that may have gone out. Only PostgreSQL may run.
       - V(workflows) ends workflows that a worker would carry on at once although their post may be live. Temporal must run, and
-        Postiz must not.
+        Postiz must not. If neither V(database) nor V(temporal) is restored, nothing is ended.
       - V(done) closes the journal.
     type: str
     choices: [plan, files, volumes, databases, workflows, done]
@@ -88,7 +88,7 @@ options:
     choices: [fresh, kept]
     default: fresh
   accept_loss:
-    description: Restore although the stack holds newer data, or nobody can tell.
+    description: Restore although the stack holds newer data that O(parts) would take away, or nobody can tell.
     type: bool
     default: false
   accept_new_jwt_secret:

@@ -14,6 +14,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets impo
 POSTIZ, TEMPORAL, OTHER = "postiz", "temporal", "other"
 DATABASE, TEMPORAL_PART, UPLOADS, CONFIG = "database", "temporal", "uploads", "config"
 PARTS = (DATABASE, TEMPORAL_PART, UPLOADS, CONFIG)
+# What posts and their workflows live in: only if one of these goes back, posts may go out again or get lost.
+LIVING = (DATABASE, TEMPORAL_PART)
 ENCRYPTED, EXCLUDED, PLAIN = "encrypted", "excluded", "plain"
 PAUSED, ONLINE, STOPPED = "paused", "online", "stopped"
 

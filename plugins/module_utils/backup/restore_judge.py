@@ -14,7 +14,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.coverage im
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import (
     CONFIG,
     DATABASE,
+    LIVING,
     POSTIZ,
+    UPLOADS,
     Manifest,
     SavedDatabase,
     Server,
@@ -50,6 +52,7 @@ class Accepted:
     newer_postgresql: bool
 
 
+MEDIA = "media"
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 WIPED = Live(False, True, "", {}, {})
 
@@ -106,8 +109,8 @@ def judge(
     brings_files = CONFIG in parts and CONFIG in manifest.parts
     if DATABASE in parts and not brings_files and running and wanted and running < wanted:
         found.append(_newer_release(manifest, live, accepted))
-    if not under_way and set(parts) != {CONFIG}:
-        found += _newer(manifest, live, accepted)
+    if not under_way:
+        found += _newer(manifest, parts, live, accepted)
     if not under_way and live.others:
         found.append(_other_databases(live))
     known = manifest.jwt_secret
@@ -156,9 +159,10 @@ def _newer_release(manifest: Manifest, live: Live, accepted: Accepted) -> Findin
     )
 
 
-def _newer(manifest: Manifest, live: Live, accepted: Accepted) -> Iterator[Finding]:
+def _newer(manifest: Manifest, parts: Tuple[str, ...], live: Live, accepted: Accepted) -> Iterator[Finding]:
     make = warning if accepted.loss else error
-    if not live.exists:
+    since = _lost(parts, live.since)
+    if not live.exists or since is None:
         return
     if not live.told:
         yield make(
@@ -167,15 +171,22 @@ def _newer(manifest: Manifest, live: Live, accepted: Accepted) -> Iterator[Findi
             f"Its data exists, and nobody can tell whether it is newer than the backup: {live.why_not}.",
             f"start its PostgreSQL services, or set accept_loss: true {_playbook('restore_accept_loss')}.",
         )
-    elif any(live.since.values()):
+    elif any(since.values()):
         yield make(
             "backup-newer-data",
             manifest.project,
-            f"Since the backup of {manifest.taken_at}, this would be lost: {told(live.since)}.",
+            f"Since the backup of {manifest.taken_at}, this would be lost: {told(since)}.",
             "the loss is accepted; afterwards it is only in the backup of what is there now."
             if accepted.loss
             else f"make a backup of what is there now, then set accept_loss: true {_playbook('restore_accept_loss')}.",
         )
+
+
+def _lost(parts: Tuple[str, ...], since: Mapping[str, int]) -> Optional[Mapping[str, int]]:
+    """What of it the chosen parts take away: with uploads alone, files of media. None for parts that hold no data."""
+    if set(LIVING) & set(parts):
+        return since
+    return {what: count for what, count in since.items() if what == MEDIA} if UPLOADS in parts else None
 
 
 def _other_databases(live: Live) -> Finding:

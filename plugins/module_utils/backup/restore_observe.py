@@ -17,7 +17,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import POSTIZ, Manifest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import jwt_secret_of, observe
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Project, SeenServer
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_judge import WIPED, Live
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_judge import MEDIA, WIPED, Live
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
@@ -33,7 +33,7 @@ _SINCE = {
     "posts changed": 'SELECT count(*) FROM "Post" WHERE "updatedAt" > %(since)s AND "createdAt" <= %(since)s',
     "posts published": """SELECT count(*) FROM "Post" WHERE "updatedAt" > %(since)s AND state = 'PUBLISHED'""",
     "channels": 'SELECT count(*) FROM "Integration" WHERE greatest("createdAt", "updatedAt") > %(since)s',
-    "media": 'SELECT count(*) FROM "Media" WHERE "createdAt" > %(since)s',
+    MEDIA: 'SELECT count(*) FROM "Media" WHERE "createdAt" > %(since)s',
 }
 
 

@@ -45,6 +45,26 @@ def test_newer_data_is_told_and_can_be_accepted() -> None:
     assert codes(newer, under_way=True) == []
 
 
+@pytest.mark.parametrize(
+    ("parts", "since", "found"),
+    [
+        (("uploads",), {"posts made": 3, "posts published": 1}, []),
+        (
+            ("uploads", "config"),
+            {"posts made": 3, "media": 2},
+            ["Since the backup of {}, this would be lost: 2 media."],
+        ),
+        (("config",), {"posts made": 3, "media": 2}, []),
+        (("temporal",), {"posts made": 3}, ["Since the backup of {}, this would be lost: 3 posts made."]),
+    ],
+)
+def test_only_what_the_parts_take_away_must_be_accepted(
+    parts: tuple[str, ...], since: dict[str, int], found: list[str]
+) -> None:
+    findings = judge.judge(samples.MANIFEST, parts, replace(SAME, since=since), NOTHING, False)
+    assert [item.evidence for item in findings] == [text.format(samples.MANIFEST.taken_at) for text in found]
+
+
 def test_who_cannot_tell_is_not_trusted() -> None:
     assert codes(replace(SAME, told=False, why_not="its PostgreSQL services do not run")) == ["backup-newer-data"]
 

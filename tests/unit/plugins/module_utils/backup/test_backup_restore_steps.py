@@ -15,6 +15,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     restore_journal,
     restore_observe,
     restore_parameters,
+    restore_workflows,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import manifest as manifests
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import Manifest
@@ -23,7 +24,12 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store impor
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools import Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ContainerDetail, Volume
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
+    LABEL_SERVICE,
+    Container,
+    ContainerDetail,
+    Volume,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from fake_engine import FakeEngine
 
@@ -111,6 +117,25 @@ def test_the_plan_says_which_parts_are_not_there_and_what_is_passed_over(
     assert outcome.payload["backup"] == str(tmp_path / "2")
     assert outcome.payload["parts"] == ["database"]
     assert outcome.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("parts", "done", "text"),
+    [
+        (("uploads", "config"), (), "No database goes back, so every workflow goes on."),
+        (("database",), ("workflows",), "The workflows are ended already."),
+    ],
+)
+def test_workflows_go_on_if_no_database_goes_back(
+    parts: tuple[str, ...], done: tuple[str, ...], text: str, tmp_path: Path
+) -> None:
+    journal = restore_journal.Journal(str(tmp_path / "b"), parts, True, "", "2026-11-24T09:00:00+00:00", done)
+    run = running(tmp_path, request(str(tmp_path), parts=list(parts)), journal=journal)
+    run = replace(run, scene=replace(run.scene, containers=(replace(SERVER, labels={LABEL_SERVICE: "postiz"}),)))
+    outcome = restore_workflows.end(run)
+    assert outcome.payload["report"] == text
+    assert not outcome.changed
+    assert outcome.payload["done"] == ["workflows"]
 
 
 def test_a_restore_without_configuration_is_under_way_before_containers_are_removed(

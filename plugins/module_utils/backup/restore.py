@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import takewhile
-from typing import Tuple
+from typing import Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     restore_databases,
     restore_files,
     restore_journal,
+    restore_judge,
     restore_report,
     restore_volumes,
     restore_workflows,
@@ -21,6 +22,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import PARTS
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_journal import Journal
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import (
     DATABASES,
     DONE,
@@ -56,7 +58,8 @@ def restore(tools: Tools, request: Request) -> Outcome:
 
 
 def _run(tools: Tools, request: Request, store: Store) -> Run:
-    journal = restore_journal.read(request.directory, request.project)
+    scene = look.scene(tools.engine, request)
+    journal = _journal(request, store, scene)
     wanted = journal.backup if journal is not None and request.backup == NEWEST else request.backup
     backup = store.named(wanted, request.project, request.parts)
     if journal is not None:
@@ -75,7 +78,23 @@ def _run(tools: Tools, request: Request, store: Store) -> Run:
     if journal is None:
         lacking = _lacking(request, backup)
         request = replace(request, parts=request.parts or backup.manifest.parts)
-    return Run(tools, request, backup, look.scene(tools.engine, request), journal, lacking)
+    return Run(tools, request, backup, scene, journal, lacking)
+
+
+def _journal(request: Request, store: Store, scene: look.Scene) -> Optional[Journal]:
+    """None also for a restore that only was not closed, if another one is asked for or its volumes are gone again."""
+    found = restore_journal.read(request.directory, request.project)
+    if found is None or WORKFLOWS not in found.done:
+        return found
+    if request.backup != NEWEST and store.named(request.backup, request.project).path != found.backup:
+        return None
+    try:
+        manifest = store.named(found.backup, request.project).manifest
+    except BadInput:
+        return None
+    keys = {item.volume for item in restore_judge.wanted_servers(manifest, found.parts) if item.volume}
+    keys |= {item.key for item in manifest.volumes if item.part in found.parts and item.name}
+    return None if keys and not keys & set(scene.volumes) else found
 
 
 def _lacking(request: Request, backup: Backup) -> Tuple[str, ...]:

@@ -18,7 +18,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_jud
     wanted_databases,
     wanted_servers,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import PLAN
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import PLAN, WORKFLOWS
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.stackfiles import ARCHIVE
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
@@ -67,6 +67,10 @@ def planned(
         lines.append(
             f"A restore is under way since {journal.started_at}: done are {', '.join(journal.done) or 'no steps'}."
         )
+        if WORKFLOWS in journal.done:
+            lines.append(
+                "All of it is in place: what is left is to start Postiz, and to close the restore (step done)."
+            )
     changes = [f"database {item.name} of {item.service}" for item in wanted_databases(manifest, parts)]
     changes += [f"volume {item.key}" for item in manifest.volumes if item.part in parts]
     changes += [

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 MODULE = """
 import json, sys
@@ -56,6 +58,7 @@ class Play:
         self, folder: Path, answers: dict[str, dict[str, Any]], healthy: bool = True, entry: str = "main", **given: Any
     ) -> None:
         told = {name: {**ANSWERS.get(name, {}), **answers.get(name, {})} for name in {*ANSWERS, *answers}}
+        folder.mkdir(exist_ok=True)
         for collection, names in MODULES.items():
             modules = folder / "ansible_collections" / collection / "plugins" / "modules"
             modules.mkdir(parents=True)
@@ -134,3 +137,34 @@ def test_files_alone_need_no_backup_of_data(tmp_path: Path) -> None:
     assert not play.of("stack_backup")
     assert play.steps[:5] == STEPS
     assert play.good, play.output
+
+
+@pytest.mark.parametrize("healthy", [True, False])
+def test_the_restore_is_under_way_until_postiz_was_started_and_judged(tmp_path: Path, healthy: bool) -> None:
+    play = Play(tmp_path, {}, healthy=healthy)
+    assert (play.good, "SICK" in play.output) == (healthy, not healthy)
+    assert play.steps == [*STEPS, "done"]
+    assert play.order[-2:] == ["docker_compose_v2", "stack_restore/done"]
+
+
+def test_a_stack_that_does_not_start_leaves_the_restore_under_way(tmp_path: Path) -> None:
+    play = Play(tmp_path, {"docker_compose_v2": REFUSED}, restore_safety_backup=False)
+    assert not play.good
+    assert "done" not in play.steps
+
+
+def test_a_run_that_was_killed_at_the_end_only_starts_and_waits(tmp_path: Path) -> None:
+    play = Play(tmp_path, {"stack_restore": {**PLAN, "under_way": True, "done": STEPS[1:]}})
+    assert play.good, play.output
+    assert play.steps == ["plan", "done"]
+    (start,) = play.of("docker_compose_v2")
+    assert (start["key"], start.get("services")) == ("", None)
+    assert not play.of("stack_backup")
+
+
+def test_a_caller_that_starts_postiz_itself_finds_the_restore_closed(tmp_path: Path) -> None:
+    play = Play(tmp_path, {}, entry="run", restore_start=False, restore_carry_published_from="/b/2-failed-release")
+    assert play.good, play.output
+    assert play.steps == [*STEPS, "done"]
+    assert play.order[-1] == "stack_restore/done"
+    assert "docker_compose_v2" not in play.order[-2:]

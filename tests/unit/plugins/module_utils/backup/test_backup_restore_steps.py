@@ -85,8 +85,10 @@ def test_other_databases_of_a_server_that_is_made_anew_are_seen(
     assert live.others == found
 
 
-def planned(directory: Path, monkeypatch: pytest.MonkeyPatch, **given: Any) -> Outcome:
-    monkeypatch.setattr(restore_observe, "scene", lambda _engine, _request: scene())
+def planned(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, there: restore_observe.Scene | None = None, **given: Any
+) -> Outcome:
+    monkeypatch.setattr(restore_observe, "scene", lambda _engine, _request: there or scene())
     monkeypatch.setattr(restore, "judged", lambda _run: ())
     wanted = replace(request(str(directory), **given), check_mode=True)
     return restore.restore(running(directory, wanted).tools, wanted)
@@ -117,6 +119,33 @@ def test_the_plan_says_which_parts_are_not_there_and_what_is_passed_over(
     assert outcome.payload["backup"] == str(tmp_path / "2")
     assert outcome.payload["parts"] == ["database"]
     assert outcome.warnings == ()
+
+
+def test_a_restore_that_only_was_not_closed_gives_way_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("1", "2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(manifests.text(replace(samples.MANIFEST, taken_at=name)))
+    steps = restore_parameters.STEPS[1:-1]
+    journal = restore_journal.Journal(str(tmp_path / "1"), ("database",), True, "", "2026-11-24T09:00:00+00:00", steps)
+    restore_journal.write(str(tmp_path), "postiz", journal)
+    for name in ("newest", "1"):
+        outcome = planned(tmp_path, monkeypatch, backup=name)
+        assert outcome.payload["under_way"]
+        assert outcome.payload["backup"] == str(tmp_path / "1")
+        assert "All of it is in place" in outcome.payload["report"]
+    other = planned(tmp_path, monkeypatch, backup="2")
+    assert not other.payload["under_way"]
+    assert other.payload["backup"] == str(tmp_path / "2")
+    # Wiped again: nothing of it is in place any more.
+    wiped = planned(tmp_path, monkeypatch, there=replace(scene(), volumes={}))
+    assert not wiped.payload["under_way"]
+    assert wiped.payload["backup"] == str(tmp_path / "2")
+    # One that has changed half of the stack gives way to none.
+    restore_journal.write(str(tmp_path), "postiz", replace(journal, done=steps[:2]))
+    with pytest.raises(BadInput, match="is under way"):
+        planned(tmp_path, monkeypatch, backup="2")
 
 
 @pytest.mark.parametrize(

@@ -95,11 +95,10 @@ def _refuse_versions(run: Run, servers: Dict[str, SeenServer]) -> None:
 def _database(run: Run, item: SavedDatabase, server: SeenServer) -> int:
     """Drop it, put the dump in its place, count. The number of its rows. Raises Refused, Unfinished."""
     databases.end_sessions(login(server), item.name)
-    entrance = databases.MAINTENANCE if item.name != databases.MAINTENANCE else "template1"
     argv = files.limited(
         run.request.timeout_seconds,
         *("pg_restore", "--exit-on-error", "--clean", "--if-exists", "--create", "--no-password"),
-        *(f"--username={server.user}", f"--dbname={entrance}"),
+        *(f"--username={server.user}", f"--dbname={databases.beside(item.name)}"),
     )
     files.feed(
         run.tools.engine, server.container, argv, _password(server), run.backup.path, item, run.request.timeout_seconds

@@ -190,6 +190,20 @@ compose_files:
   elements: str
   returned: success
   sample: [/opt/postiz/compose.yaml]
+project_files:
+  description:
+    - Compose files to start the stack from once the files are placed, relative to its directory. Empty if Compose finds them by
+      their names.
+  type: list
+  elements: str
+  returned: in the step V(plan), and in check mode
+  sample: []
+project_files_now:
+  description: The same for the containers that are there now.
+  type: list
+  elements: str
+  returned: in the step V(plan), and in check mode
+  sample: []
 held:
   description: Ids of posts whose outcome since the backup nobody knows. They are marked so, and not published again.
   type: list

@@ -11,6 +11,7 @@ from itertools import takewhile
 from typing import Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
+    project_files,
     restore_databases,
     restore_files,
     restore_journal,
@@ -114,6 +115,8 @@ def _plan(run: Run) -> Outcome:
     payload, diff = restore_report.planned(run.backup, run.request.parts, run.request.fresh, run.journal, findings)
     notes = restore_report.notes(run.backup, run.lacking, _passed(run))
     payload["report"] = "\n".join((*notes, payload["report"]))
+    payload["project_files"] = list(project_files.afterwards(run))
+    payload["project_files_now"] = list(project_files.now(run))
     refusals = errors_of(findings)
     if refusals and not run.request.check_mode:
         raise Refused(refusals)

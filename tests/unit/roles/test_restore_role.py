@@ -40,6 +40,8 @@ PLAN: dict[str, Any] = {
     "done": [],
     "database_services": ["postgres"],
     "other_services": ["postgres", "redis", "temporal"],
+    "project_files": [],
+    "project_files_now": [],
     "report": "told",
 }
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -158,6 +160,7 @@ def test_a_run_that_was_killed_at_the_end_only_starts_and_waits(tmp_path: Path) 
     assert play.good, play.output
     assert play.steps == ["plan", "done"]
     (start,) = play.of("docker_compose_v2")
+    assert "files" not in start
     assert (start["key"], start.get("services")) == ("", None)
     assert not play.of("stack_backup")
 
@@ -168,3 +171,13 @@ def test_a_caller_that_starts_postiz_itself_finds_the_restore_closed(tmp_path: P
     assert play.steps == [*STEPS, "done"]
     assert play.order[-1] == "stack_restore/done"
     assert "docker_compose_v2" not in play.order[-2:]
+
+
+def test_compose_is_told_files_that_it_does_not_find_by_their_names(tmp_path: Path) -> None:
+    files = {"project_files": ["a.yml", "prod.yml"], "project_files_now": ["a.yml", "old.yml"]}
+    play = Play(tmp_path, {"stack_restore": {**PLAN, **files}})
+    assert play.good, play.output
+    asked = [*play.of("docker_compose_v2"), *play.of("docker_compose_v2_pull")]
+    stop, *rest = [call["files"] for call in asked]
+    assert stop == files["project_files_now"]
+    assert rest == [files["project_files"]] * 5

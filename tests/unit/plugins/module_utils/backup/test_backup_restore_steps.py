@@ -10,6 +10,7 @@ import backup_samples as samples
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     databases,
+    project_files,
     restore,
     restore_files,
     restore_journal,
@@ -146,6 +147,35 @@ def test_a_restore_that_only_was_not_closed_gives_way_to_another(
     restore_journal.write(str(tmp_path), "postiz", replace(journal, done=steps[:2]))
     with pytest.raises(BadInput, match="is under way"):
         planned(tmp_path, monkeypatch, backup="2")
+
+
+@pytest.mark.parametrize(
+    ("paths", "found"),
+    [
+        (("/opt/postiz/compose.yaml", "/opt/postiz/compose.override.yml"), ()),
+        (("/opt/postiz/docker-compose.yml",), ()),
+        (("/opt/postiz/a.yml", "/opt/postiz/prod/b.yml", "/etc/c.yml"), ("a.yml", "prod/b.yml", "/etc/c.yml")),
+        (("/opt/postiz/compose.yaml", "/opt/postiz/prod.yml"), ("compose.yaml", "prod.yml")),
+        (("/opt/postiz/sub/compose.yaml",), ("sub/compose.yaml",)),
+        ((), ()),
+    ],
+)
+def test_compose_files_with_names_of_their_own(paths: tuple[str, ...], found: tuple[str, ...]) -> None:
+    assert project_files.told(paths, "/opt/postiz") == found
+
+
+def test_which_compose_files_the_stack_is_started_from(tmp_path: Path) -> None:
+    manifest = replace(samples.MANIFEST, compose_files=("/opt/postiz/a.yml",))
+    wanted = replace(request(str(tmp_path), parts=["database", "config"]), project_directory=str(tmp_path))
+    run = running(tmp_path, wanted, manifest, scene=scene(compose_files=("/opt/postiz/b.yml",)))
+    assert (project_files.now(run), project_files.afterwards(run)) == (("b.yml",), ("a.yml",))
+    run = replace(run, request=replace(wanted, parts=("database",)))
+    assert project_files.afterwards(run) == ("b.yml",)
+    # Nothing is there but the files that somebody has put in place.
+    run = replace(run, scene=replace(run.scene, project=None))
+    assert project_files.afterwards(run) == ()
+    (tmp_path / "a.yml").touch()
+    assert project_files.afterwards(run) == ("a.yml",)
 
 
 @pytest.mark.parametrize(

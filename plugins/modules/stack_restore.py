@@ -43,6 +43,8 @@ options:
   backup:
     description:
       - Name or path of a backup, or V(newest). The latter is never one that was made on the way of a restore or a rollback.
+      - V(newest) is the newest that holds all of O(parts). Without these, it is the newest of those that hold the most parts.
+        Newer ones that hold less, such as one of an upgrade with its databases only, are passed over, which the plan says.
       - While a restore is under way, V(newest) is the one that is being restored.
     type: str
     default: newest
@@ -50,22 +52,26 @@ options:
     description:
       - V(plan) verifies every file of the backup, compares versions and secrets, and says what would be lost. It fails if that
         must be accepted first, and changes nothing.
-      - V(files) puts the compose files and what they mount in their places, and C(.env) if there is none.
+      - V(files) puts the compose files and what they mount in their places, and C(.env) if there is none. The restore is under
+        way afterwards, also if no configuration is restored.
       - V(volumes) makes the volumes anew, with the labels that Compose gave them, and fills them. No container may be left.
       - V(databases) puts the databases in place by the C(pg_restore) of their own servers, counts the rows of every table, and
         settles posts that may have gone out. Only PostgreSQL may run.
       - V(workflows) ends workflows that a worker would carry on at once although their post may be live. Temporal must run, and
-        Postiz must not.
+        Postiz must not. If neither V(database) nor V(temporal) is restored, nothing is ended.
       - V(done) closes the journal.
     type: str
     choices: [plan, files, volumes, databases, workflows, done]
     default: plan
   parts:
-    description: What is restored, see M(selfhost.postiz.stack_backup).
+    description:
+      - What is restored, see M(selfhost.postiz.stack_backup). By default, all that the backup holds; what it does not hold is
+        told by the plan.
+      - A part that is given and that the backup does not hold is an error.
     type: list
     elements: str
     choices: [database, temporal, uploads, config]
-    default: [database, temporal, uploads, config]
+    default: []
   project_directory:
     description: Directory of the stack on this host. By default, that of the backup.
     type: path
@@ -75,13 +81,14 @@ options:
     default: postiz
   volumes:
     description:
-      - V(fresh) removes the volumes of the chosen parts, those of PostgreSQL included, and makes them anew.
+      - V(fresh) removes the volumes of the chosen parts, those of PostgreSQL included, and makes them anew. It is refused if a
+        database would be gone with them that the restore does not bring back, which no option accepts.
       - V(kept) drops and creates the databases inside of the servers that run, and writes files over those that are there.
     type: str
     choices: [fresh, kept]
     default: fresh
   accept_loss:
-    description: Restore although the stack holds newer data, or nobody can tell.
+    description: Restore although the stack holds newer data that O(parts) would take away, or nobody can tell.
     type: bool
     default: false
   accept_new_jwt_secret:
@@ -143,6 +150,12 @@ backup:
   type: str
   returned: success
   sample: /opt/postiz/backups/20261124T031500Z
+parts:
+  description: What is restored. Empty in a step after the journal was closed.
+  type: list
+  elements: str
+  returned: success
+  sample: [database, temporal, uploads, config]
 manifest:
   description: Its C(manifest.json), see docs/backup.md.
   type: dict
@@ -177,6 +190,20 @@ compose_files:
   elements: str
   returned: success
   sample: [/opt/postiz/compose.yaml]
+project_files:
+  description:
+    - Compose files to start the stack from once the files are placed, relative to its directory. Empty if Compose finds them by
+      their names.
+  type: list
+  elements: str
+  returned: in the step V(plan), and in check mode
+  sample: []
+project_files_now:
+  description: The same for the containers that are there now.
+  type: list
+  elements: str
+  returned: in the step V(plan), and in check mode
+  sample: []
 held:
   description: Ids of posts whose outcome since the backup nobody knows. They are marked so, and not published again.
   type: list

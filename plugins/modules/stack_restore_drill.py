@@ -39,7 +39,7 @@ options:
     type: path
     required: true
   backup:
-    description: Name or path of a backup, or V(newest).
+    description: Name or path of a backup, or V(newest), which is the newest of those that hold the most parts.
     type: str
     default: newest
   drill_project:

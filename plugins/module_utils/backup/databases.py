@@ -170,6 +170,11 @@ def _entrance(login: Login) -> str:
     return login.user
 
 
+def beside(database: str) -> str:
+    """Which database to connect to while this one is dropped and made anew. Pure."""
+    return MAINTENANCE if database != MAINTENANCE else "template1"
+
+
 def kind_of(tables: Any) -> str:
     """By the tables of a database. Pure."""
     if tables >= _POSTIZ_TABLES:

@@ -170,7 +170,7 @@ def _database(
     argv = files.limited(
         request.timeout_seconds,
         *("pg_restore", "--exit-on-error", "--clean", "--if-exists", "--create", "--no-password"),
-        *(f"--username={login.user}", f"--dbname={databases.MAINTENANCE}"),
+        *(f"--username={login.user}", f"--dbname={databases.beside(item.name)}"),
     )
     files.feed(tools.engine, container, argv, login.passwords[0], backup.path, item, request.timeout_seconds)
     with databases.connected(login, item.name) as connection:

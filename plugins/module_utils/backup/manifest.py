@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import (
+    CONFIG,
+    DATABASE,
+    PARTS,
+    TEMPORAL,
+    TEMPORAL_PART,
     Exclusion,
     Manifest,
     SavedDatabase,
@@ -19,6 +24,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model impor
     Server,
     ServiceImage,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.rules import NOT_CHOSEN
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import Fingerprint
 
 FORMAT = 1
@@ -81,7 +87,23 @@ def _manifest(found: Mapping[str, Any]) -> Manifest:
         files=tuple(_saved(item) for item in found["files"]),
         env=str(found["env"]),
         exclusions=tuple(Exclusion(item["name"], item["reason"]) for item in found["exclusions"]),
+        parts=_parts(found),
     )
+
+
+def _parts(found: Mapping[str, Any]) -> Tuple[str, ...]:
+    """Those that it holds; a manifest of an earlier version of the collection does not say it, but what is in it does."""
+    if "parts" in found:
+        return tuple(part for part in PARTS if part in found["parts"])
+    held = {TEMPORAL_PART if item["kind"] == TEMPORAL else DATABASE for item in found["databases"]}
+    # Databases that lie elsewhere leave no trace; those that were not chosen are named.
+    not_chosen = any(
+        item["name"].startswith("database:") and item["reason"] == NOT_CHOSEN for item in found["exclusions"]
+    )
+    if held and not not_chosen:
+        held = {DATABASE, TEMPORAL_PART}
+    held |= {item["part"] for item in found["volumes"]}
+    return tuple(part for part in PARTS if part in held or (part == CONFIG and found["files"]))
 
 
 def _saved(item: Mapping[str, Any]) -> SavedFile:

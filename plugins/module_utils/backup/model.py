@@ -14,6 +14,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets impo
 POSTIZ, TEMPORAL, OTHER = "postiz", "temporal", "other"
 DATABASE, TEMPORAL_PART, UPLOADS, CONFIG = "database", "temporal", "uploads", "config"
 PARTS = (DATABASE, TEMPORAL_PART, UPLOADS, CONFIG)
+# What posts and their workflows live in: only if one of these goes back, posts may go out again or get lost.
+LIVING = (DATABASE, TEMPORAL_PART)
 ENCRYPTED, EXCLUDED, PLAIN = "encrypted", "excluded", "plain"
 PAUSED, ONLINE, STOPPED = "paused", "online", "stopped"
 
@@ -96,7 +98,7 @@ class SavedVolume:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Times are ISO 8601 UTC; `taken_at` is the moment of the databases' snapshots."""
+    """Times are ISO 8601 UTC; `taken_at` is the moment of the databases' snapshots. `parts` are those that it holds."""
 
     project: str
     label: str
@@ -119,6 +121,7 @@ class Manifest:
     files: Tuple[SavedFile, ...]
     env: str
     exclusions: Tuple[Exclusion, ...]
+    parts: Tuple[str, ...]
 
     @property
     def saved(self) -> Tuple[SavedFile, ...]:

@@ -16,6 +16,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import (
     CONFIG,
     EXCLUDED,
+    PARTS,
     Manifest,
     SavedDatabase,
     SavedFile,
@@ -119,6 +120,7 @@ def _write(tools: Tools, request: Request, stack: Stack, store: Store, partial: 
         files=own,
         env=request.env if any(item.file != stackfiles.ARCHIVE for item in own) else EXCLUDED,
         exclusions=coverage.exclusions,
+        parts=tuple(part for part in PARTS if part in request.chosen.parts and (part != CONFIG or own)),
     )
     return store.commit(partial, manifest)
 

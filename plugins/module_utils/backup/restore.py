@@ -7,17 +7,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
+from typing import Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
+    project_files,
     restore_databases,
     restore_files,
     restore_journal,
+    restore_judge,
     restore_report,
     restore_volumes,
     restore_workflows,
     volumes,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import PARTS
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_journal import Journal
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import (
     DATABASES,
     DONE,
@@ -28,7 +34,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_par
     Request,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run, judged
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Store
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import NEWEST, Backup, Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools import Tools
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, Refused
@@ -53,12 +59,12 @@ def restore(tools: Tools, request: Request) -> Outcome:
 
 
 def _run(tools: Tools, request: Request, store: Store) -> Run:
-    journal = restore_journal.read(request.directory, request.project)
-    backup = store.named(request.backup, request.project)
+    scene = look.scene(tools.engine, request)
+    journal = _journal(request, store, scene)
+    wanted = journal.backup if journal is not None and request.backup == NEWEST else request.backup
+    backup = store.named(wanted, request.project, request.parts)
     if journal is not None:
-        if request.backup == "newest":
-            backup = store.named(journal.backup, request.project)
-        elif backup.path != journal.backup:
+        if backup.path != journal.backup:
             raise BadInput(
                 f"A restore of {journal.backup} is under way since {journal.started_at}, and has changed the stack already.",
                 f"finish that one first, or remove {restore_journal.path(request.directory, request.project)} to begin anew.",
@@ -69,17 +75,61 @@ def _run(tools: Tools, request: Request, store: Store) -> Run:
             f"{backup.path} is a backup of the project {backup.manifest.project!r}, not of {request.project!r}.",
             "choose a backup of this project; restore_drill tries one without touching any stack.",
         )
-    return Run(tools, request, backup, look.scene(tools.engine, request), journal)
+    lacking: Tuple[str, ...] = ()
+    if journal is None:
+        lacking = _lacking(request, backup)
+        request = replace(request, parts=request.parts or backup.manifest.parts)
+    return Run(tools, request, backup, scene, journal, lacking)
+
+
+def _journal(request: Request, store: Store, scene: look.Scene) -> Optional[Journal]:
+    """None also for a restore that only was not closed, if another one is asked for or its volumes are gone again."""
+    found = restore_journal.read(request.directory, request.project)
+    if found is None or WORKFLOWS not in found.done:
+        return found
+    if request.backup != NEWEST and store.named(request.backup, request.project).path != found.backup:
+        return None
+    try:
+        manifest = store.named(found.backup, request.project).manifest
+    except BadInput:
+        return None
+    keys = {item.volume for item in restore_judge.wanted_servers(manifest, found.parts) if item.volume}
+    keys |= {item.key for item in manifest.volumes if item.part in found.parts and item.name}
+    return None if keys and not keys & set(scene.volumes) else found
+
+
+def _lacking(request: Request, backup: Backup) -> Tuple[str, ...]:
+    """The parts that the backup does not hold, when all that it holds is asked for. Raises BadInput for one asked by name."""
+    held = backup.manifest.parts
+    missing = tuple(part for part in request.parts or PARTS if part not in held)
+    if request.parts and missing:
+        raise BadInput(
+            f"{backup.path} does not hold {', '.join(missing)}, only {', '.join(held) or 'nothing'}.",
+            "choose a backup that does, or parts that it holds (parts; playbook: restore_parts).",
+        )
+    return missing
 
 
 def _plan(run: Run) -> Outcome:
     findings = judged(run)
     payload, diff = restore_report.planned(run.backup, run.request.parts, run.request.fresh, run.journal, findings)
+    notes = restore_report.notes(run.backup, run.lacking, _passed(run))
+    payload["report"] = "\n".join((*notes, payload["report"]))
+    payload["project_files"] = list(project_files.afterwards(run))
+    payload["project_files_now"] = list(project_files.now(run))
     refusals = errors_of(findings)
     if refusals and not run.request.check_mode:
         raise Refused(refusals)
     changed = run.request.step != PLAN
-    return Outcome(changed, payload, diff, restore_report.warnings(findings))
+    return Outcome(changed, payload, diff, (*notes, *restore_report.warnings(findings)))
+
+
+def _passed(run: Run) -> Tuple[Backup, ...]:
+    """Newer ones that `newest` did not mean, because they hold less."""
+    if run.request.backup != NEWEST or run.journal is not None:
+        return ()
+    there = Store(run.request.directory).candidates(run.request.project)
+    return tuple(takewhile(lambda item: item.path != run.backup.path, there))
 
 
 def _done(run: Run) -> Outcome:

@@ -95,11 +95,10 @@ def _refuse_versions(run: Run, servers: Dict[str, SeenServer]) -> None:
 def _database(run: Run, item: SavedDatabase, server: SeenServer) -> int:
     """Drop it, put the dump in its place, count. The number of its rows. Raises Refused, Unfinished."""
     databases.end_sessions(login(server), item.name)
-    entrance = databases.MAINTENANCE if item.name != databases.MAINTENANCE else "template1"
     argv = files.limited(
         run.request.timeout_seconds,
         *("pg_restore", "--exit-on-error", "--clean", "--if-exists", "--create", "--no-password"),
-        *(f"--username={server.user}", f"--dbname={entrance}"),
+        *(f"--username={server.user}", f"--dbname={databases.beside(item.name)}"),
     )
     files.feed(
         run.tools.engine, server.container, argv, _password(server), run.backup.path, item, run.request.timeout_seconds
@@ -129,7 +128,7 @@ def _settle(run: Run) -> outcomes.Settled:
     known = outcomes.Newer()
     until: Optional[datetime] = None
     if run.request.carry:
-        newer = Store(run.request.directory).named(run.request.carry, run.request.project)
+        newer = Store(run.request.directory).named(run.request.carry, run.request.project, (DATABASE,))
         since, seconds = run.manifest.taken_at, run.request.timeout_seconds
         known = outcomes.read_newer(run.tools.engine, server.container, newer, since, seconds)
         until = outcomes.known_until(newer.manifest)

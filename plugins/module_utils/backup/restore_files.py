@@ -33,10 +33,12 @@ def place(run: Run) -> Outcome:
     if run.journal is None and run.request.carry and DATABASE in run.request.parts:
         asked = _ask_unsent(run)
         run = replace(run, journal=restore_journal.read(run.request.directory, run.request.project))
-    if CONFIG not in run.request.parts:
-        text = f"Configuration is not restored. {asked}".rstrip()
-        return restore_report.step(run.backup, FILES, run.journal, findings, False, text)
+    # Under way from here on: what comes next removes containers, and who looked then could not tell what there was.
     journal = run.begun()
+    if CONFIG not in run.request.parts:
+        journal = run.ended(journal, FILES)
+        text = f"Configuration is not restored. {asked}".rstrip()
+        return restore_report.step(run.backup, FILES, journal, findings, False, text)
     placed = stackfiles.place(run.backup.path, run.directory)
     env = stackfiles.place_env(run.backup.path, run.manifest, run.directory, run.request.passphrase)
     secret = jwt_secret_of(os.path.join(run.directory, ".env"))

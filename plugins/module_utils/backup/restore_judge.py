@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, Mapping, Optional, Tuple
+from typing import Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.coverage import LiveDatabase
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import (
     CONFIG,
     DATABASE,
+    LIVING,
     POSTIZ,
+    UPLOADS,
     Manifest,
     SavedDatabase,
     Server,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.rules import EMPTY_DATABASE
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, warning
 
 
@@ -25,7 +29,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Fi
 class Live:
     """What the stack holds now. `told` is False where there is data and nobody who could tell of it.
 
-    `since` counts what is newer than the backup, by what it is; `majors` are PostgreSQL's by service.
+    `since` counts what is newer than the backup, by what it is; `majors` are PostgreSQL's by service. `others` are the
+    databases (`service/name`) that the restore would remove with their server's volume, and not put back.
     """
 
     exists: bool
@@ -35,6 +40,7 @@ class Live:
     majors: Mapping[str, int]
     version: str = ""
     jwt_secret: Optional[str] = field(repr=False, default=None)
+    others: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Accepted:
     newer_postgresql: bool
 
 
+MEDIA = "media"
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 WIPED = Live(False, True, "", {}, {})
 
@@ -61,16 +68,51 @@ def wanted_servers(manifest: Manifest, parts: Tuple[str, ...]) -> Tuple[Server, 
     return tuple(item for item in manifest.servers if item.service in services)
 
 
+def others(
+    manifest: Manifest, parts: Tuple[str, ...], volumes: Collection[str], told: Mapping[str, Sequence[LiveDatabase]]
+) -> Tuple[str, ...]:
+    """Databases with tables on servers that are made anew, and that no dump of the chosen parts brings back.
+
+    `volumes` are the keys of those that exist; `told` are the databases that a server named, by the key of its volume. Of a
+    server that does not answer, the backup says what was there.
+    """
+    found: List[str] = []
+    for server in wanted_servers(manifest, parts):
+        if server.volume not in volumes:
+            continue
+        answered = told.get(server.volume)
+        there = (
+            _known(manifest, server.service) if answered is None else {item.name for item in answered if item.tables}
+        )
+        wanted = {item.name for item in wanted_databases(manifest, parts) if item.service == server.service}
+        found += [f"{server.service}/{name}" for name in sorted(there - wanted)]
+    return tuple(found)
+
+
+def _known(manifest: Manifest, service: str) -> Set[str]:
+    """The databases of a server at the time of the backup, also those that were left out of it."""
+    prefix = f"database:{service}/"
+    left_out = {
+        item.name[len(prefix) :]
+        for item in manifest.exclusions
+        if item.name.startswith(prefix) and item.reason != EMPTY_DATABASE
+    }
+    return left_out | {item.name for item in manifest.databases if item.service == service}
+
+
 def judge(
     manifest: Manifest, parts: Tuple[str, ...], live: Live, accepted: Accepted, under_way: bool
 ) -> Tuple[Finding, ...]:
     """What speaks against it; what was accepted is a warning. A restore that is under way has lost the old data already."""
     found = [*_versions(manifest, parts, live, accepted)]
     running, wanted = _number(live.version), _number(manifest.version)
-    if DATABASE in parts and CONFIG not in parts and running and wanted and running < wanted:
+    brings_files = CONFIG in parts and CONFIG in manifest.parts
+    if DATABASE in parts and not brings_files and running and wanted and running < wanted:
         found.append(_newer_release(manifest, live, accepted))
-    if not under_way and set(parts) != {CONFIG}:
-        found += _newer(manifest, live, accepted)
+    if not under_way:
+        found += _newer(manifest, parts, live, accepted)
+    if not under_way and live.others:
+        found.append(_other_databases(live))
     known = manifest.jwt_secret
     if live.jwt_secret is not None and known is not None and not known.matches(live.jwt_secret):
         found.append(_jwt(accepted))
@@ -117,9 +159,10 @@ def _newer_release(manifest: Manifest, live: Live, accepted: Accepted) -> Findin
     )
 
 
-def _newer(manifest: Manifest, live: Live, accepted: Accepted) -> Iterator[Finding]:
+def _newer(manifest: Manifest, parts: Tuple[str, ...], live: Live, accepted: Accepted) -> Iterator[Finding]:
     make = warning if accepted.loss else error
-    if not live.exists:
+    since = _lost(parts, live.since)
+    if not live.exists or since is None:
         return
     if not live.told:
         yield make(
@@ -128,15 +171,33 @@ def _newer(manifest: Manifest, live: Live, accepted: Accepted) -> Iterator[Findi
             f"Its data exists, and nobody can tell whether it is newer than the backup: {live.why_not}.",
             f"start its PostgreSQL services, or set accept_loss: true {_playbook('restore_accept_loss')}.",
         )
-    elif any(live.since.values()):
+    elif any(since.values()):
         yield make(
             "backup-newer-data",
             manifest.project,
-            f"Since the backup of {manifest.taken_at}, this would be lost: {told(live.since)}.",
+            f"Since the backup of {manifest.taken_at}, this would be lost: {told(since)}.",
             "the loss is accepted; afterwards it is only in the backup of what is there now."
             if accepted.loss
             else f"make a backup of what is there now, then set accept_loss: true {_playbook('restore_accept_loss')}.",
         )
+
+
+def _lost(parts: Tuple[str, ...], since: Mapping[str, int]) -> Optional[Mapping[str, int]]:
+    """What of it the chosen parts take away: with uploads alone, files of media. None for parts that hold no data."""
+    if set(LIVING) & set(parts):
+        return since
+    return {what: count for what, count in since.items() if what == MEDIA} if UPLOADS in parts else None
+
+
+def _other_databases(live: Live) -> Finding:
+    names = ", ".join(live.others)
+    return error(
+        "backup-other-databases",
+        sorted({name.partition("/")[0] for name in live.others})[0],
+        f"The volume of its server would be made anew, and these databases are gone then, because the restore does not bring "
+        f"them back: {names}.",
+        "use volumes: kept (playbook: -e restore_volumes=kept), which leaves them alone, or a backup and parts that hold them.",
+    )
 
 
 def told(since: Mapping[str, int]) -> str:

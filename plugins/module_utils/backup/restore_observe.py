@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup import databases
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup import databases, restore_judge
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.coverage import LiveDatabase
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import POSTIZ, Manifest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import jwt_secret_of, observe
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Project, SeenServer
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_judge import WIPED, Live
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_judge import MEDIA, WIPED, Live
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
@@ -32,7 +33,7 @@ _SINCE = {
     "posts changed": 'SELECT count(*) FROM "Post" WHERE "updatedAt" > %(since)s AND "createdAt" <= %(since)s',
     "posts published": """SELECT count(*) FROM "Post" WHERE "updatedAt" > %(since)s AND state = 'PUBLISHED'""",
     "channels": 'SELECT count(*) FROM "Integration" WHERE greatest("createdAt", "updatedAt") > %(since)s',
-    "media": 'SELECT count(*) FROM "Media" WHERE "createdAt" > %(since)s',
+    MEDIA: 'SELECT count(*) FROM "Media" WHERE "createdAt" > %(since)s',
 }
 
 
@@ -86,6 +87,7 @@ def live(engine: Engine, request: Request, manifest: Manifest, there: Scene) -> 
     running = [item for item in manifest.servers if there.server(item.service) is not None]
     data = bool(running) or any(key in there.volumes for key in stores)
     since: Dict[str, int] = {}
+    named: Dict[str, Sequence[LiveDatabase]] = {}
     why = "its PostgreSQL services do not run" if data else ""
     if there.project is not None:
         for server in there.project.servers:
@@ -102,6 +104,7 @@ def live(engine: Engine, request: Request, manifest: Manifest, there: Scene) -> 
             why = problem.message.rstrip(".")
             continue
         majors[server.service] = facts.major
+        named[server.place] = facts.databases
         if server.service == home:
             why = ""
             for database in facts.databases:
@@ -109,7 +112,8 @@ def live(engine: Engine, request: Request, manifest: Manifest, there: Scene) -> 
                     since = _since(server, database.name, manifest)
     if not data:
         return Live(False, True, "", {}, majors, version, secret)
-    return Live(True, not why, why, since, majors, version, secret)
+    gone = restore_judge.others(manifest, request.parts, there.volumes, named) if request.fresh else ()
+    return Live(True, not why, why, since, majors, version, secret, gone)
 
 
 def _since(server: SeenServer, database: str, manifest: Manifest) -> Dict[str, int]:

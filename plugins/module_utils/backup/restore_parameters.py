@@ -24,7 +24,7 @@ ARGUMENT_SPEC: Dict[str, Any] = {
     "directory": {"type": "path", "required": True},
     "backup": {"type": "str", "default": NEWEST},
     "step": {"type": "str", "choices": list(STEPS), "default": PLAN},
-    "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},
+    "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": []},
     "project_directory": {"type": "path"},
     "service": {"type": "str", "default": "postiz"},
     "volumes": {"type": "str", "choices": [FRESH, KEPT], "default": FRESH},
@@ -41,7 +41,10 @@ ARGUMENT_SPEC: Dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Request:
-    """What the module was asked; empty texts are options that were not given. The passphrase is in no repr."""
+    """What the module was asked; empty texts are options that were not given. The passphrase is in no repr.
+
+    Empty `parts` are all that the backup holds.
+    """
 
     project: str
     directory: str
@@ -66,8 +69,6 @@ def parse(params: Mapping[str, Any], check_mode: bool) -> Request:
     for name, least in (("timeout", 1), ("lock_timeout", 0)):
         if params[name] < least:
             raise BadInput(f"{name} is {params[name]:g}, which is less than {least}.", f"give {name} from {least}.")
-    if not params["parts"]:
-        raise BadInput("parts is empty, so nothing would be restored.", f"choose of {', '.join(PARTS)}.")
     folder = params["project_directory"] or ""
     if folder and not os.path.isabs(folder):
         raise BadInput(f"project_directory is {folder!r}, which is no absolute path.", "give its full path.")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import manifest as manifests
@@ -17,7 +18,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_jud
     wanted_databases,
     wanted_servers,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import PLAN
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import PLAN, WORKFLOWS
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.stackfiles import ARCHIVE
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
@@ -39,6 +40,7 @@ def _payload(
         "project": manifest.project,
         "step": step,
         "backup": backup.path,
+        "parts": list(parts),
         "manifest": manifests.as_dict(manifest),
         "under_way": journal is not None,
         "done": list(journal.done) if journal is not None else [],
@@ -65,6 +67,10 @@ def planned(
         lines.append(
             f"A restore is under way since {journal.started_at}: done are {', '.join(journal.done) or 'no steps'}."
         )
+        if WORKFLOWS in journal.done:
+            lines.append(
+                "All of it is in place: what is left is to start Postiz, and to close the restore (step done)."
+            )
     changes = [f"database {item.name} of {item.service}" for item in wanted_databases(manifest, parts)]
     changes += [f"volume {item.key}" for item in manifest.volumes if item.part in parts]
     changes += [
@@ -77,6 +83,21 @@ def planned(
     lines += [sentence(item) for item in findings]
     payload = _payload(backup, PLAN, journal, findings, "\n".join(lines), parts)
     return payload, {"before": "", "after": "".join(f"{item} as of {manifest.taken_at}\n" for item in changes)}
+
+
+def notes(backup: Backup, lacking: Sequence[str], passed: Sequence[Backup]) -> Tuple[str, ...]:
+    """What is not restored, and newer backups that hold less."""
+    found: List[str] = []
+    if lacking:
+        found.append(f"{backup.path} does not hold {', '.join(lacking)}: these stay as they are.")
+    if passed:
+        names = ", ".join(
+            f"{os.path.basename(item.path)} (only {', '.join(item.manifest.parts) or 'nothing'})"
+            for item in passed[:_SHOWN]
+        )
+        more = f", and {len(passed) - _SHOWN} more" if len(passed) > _SHOWN else ""
+        found.append(f"Newer backups are passed over, because they hold less than {backup.path}: {names}{more}.")
+    return tuple(found)
 
 
 def _file(name: str) -> str:

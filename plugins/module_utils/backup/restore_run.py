@@ -20,7 +20,13 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import login
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import CONFIG, TEMPORAL, Manifest, SavedFile
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import (
+    CONFIG,
+    DATABASE,
+    TEMPORAL,
+    Manifest,
+    SavedFile,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_journal import Journal
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_observe import Scene
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import Request
@@ -38,13 +44,17 @@ _DEADLINE_SECONDS = 10
 
 @dataclass(frozen=True)
 class Run:
-    """One call: what was asked, the backup, what is there, and the journal if there is one."""
+    """One call: what was asked, the backup, what is there, and the journal if there is one.
+
+    `lacking` are parts that the backup does not hold, when all that it holds is restored.
+    """
 
     tools: Tools
     request: Request
     backup: Backup
     scene: Scene
     journal: Optional[Journal]
+    lacking: Tuple[str, ...] = ()
 
     @property
     def manifest(self) -> Manifest:
@@ -62,7 +72,9 @@ class Run:
             return self.journal
         request = self.request
         now = datetime.fromtimestamp(self.tools.clock.now(), timezone.utc).isoformat(timespec="seconds")
-        carry = Store(request.directory).named(request.carry, request.project).path if request.carry else ""
+        carry = (
+            Store(request.directory).named(request.carry, request.project, (DATABASE,)).path if request.carry else ""
+        )
         made = Journal(self.backup.path, request.parts, request.fresh, carry, now)
         restore_journal.write(request.directory, request.project, made)
         self.tools.step("journal")
@@ -82,7 +94,7 @@ def judged(run: Run) -> Tuple[Finding, ...]:
     damaged = [files.verify_file(run.backup.path, item) for item in _wanted_files(run)]
     found = [item for item in damaged if item is not None]
     if request.carry:
-        newer = Store(request.directory).named(request.carry, request.project)
+        newer = Store(request.directory).named(request.carry, request.project, (DATABASE,))
         if newer.manifest.taken_at <= manifest.taken_at:
             raise BadInput(
                 f"carry_published_from is {newer.path}, which is not newer than {run.backup.path}.",

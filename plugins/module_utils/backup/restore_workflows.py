@@ -11,6 +11,7 @@ from dataclasses import replace
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import databases, endings, restore_report
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_observe as look
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import login
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import LIVING
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import WORKFLOWS
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run, reachable
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
@@ -21,6 +22,13 @@ def end(run: Run) -> Outcome:
     """Raises BadInput, StackError."""
     if run.journal is None:
         raise BadInput("No restore is under way.", "begin with the steps before: files, volumes, databases.")
+    if WORKFLOWS in run.journal.done:
+        text = "The workflows are ended already."
+        return restore_report.step(run.backup, WORKFLOWS, run.journal, (), False, text)
+    if not set(LIVING) & set(run.request.parts):
+        journal = run.ended(run.journal, WORKFLOWS)
+        text = "No database goes back, so every workflow goes on."
+        return restore_report.step(run.backup, WORKFLOWS, journal, (), False, text)
     running = [item for item in run.scene.containers if item.service == run.request.service and item.state == "running"]
     if running:
         raise StackError(

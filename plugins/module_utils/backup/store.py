@@ -13,7 +13,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import manifest as manifests
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import Manifest
@@ -26,7 +26,7 @@ LOCK = ".lock"
 PARTIAL = ".partial"
 NEWEST = "newest"
 # Made on the way of a restore or a rollback, of a state that somebody wanted to leave: never what `newest` means.
-ASIDE = ("before-restore", "failed-release")
+ASIDE = ("before-restore", "failed-release", "before-rollback")
 _POLL_SECONDS = 0.1
 
 
@@ -115,16 +115,32 @@ class Store:
                 found.append(Backup(path, manifest))
         return tuple(sorted(found, key=lambda item: (item.manifest.taken_at, item.path), reverse=True))
 
-    def named(self, wanted: str, project: str) -> Backup:
-        """A backup by its name, its path, or `newest` of a project. Raises BadInput."""
+    def newest(self, project: str, parts: Sequence[str] = ()) -> Backup:
+        """The newest that holds all of the parts; without these, the newest of those that hold the most. Raises BadInput."""
+        there = self.candidates(project)
+        if not there:
+            raise BadInput(
+                f"There is no backup of the project {project!r} in {self.directory}.",
+                "make one, or correct project or directory.",
+            )
+        most = max(len(item.manifest.parts) for item in there)
+        for item in there:
+            if set(item.manifest.parts) >= set(parts) if parts else len(item.manifest.parts) == most:
+                return item
+        listed = ", ".join(f"{os.path.basename(item.path)} ({', '.join(item.manifest.parts)})" for item in there)
+        raise BadInput(
+            f"No backup of the project {project!r} in {self.directory} holds all of {', '.join(parts)}. There: {listed}.",
+            "choose fewer parts, or make a backup of these.",
+        )
+
+    def candidates(self, project: str) -> Tuple[Backup, ...]:
+        """What `newest` may mean, newest first."""
+        return tuple(item for item in self.backups(project) if item.manifest.label not in ASIDE)
+
+    def named(self, wanted: str, project: str, parts: Sequence[str] = ()) -> Backup:
+        """A backup by its name, its path, or `newest` of a project, see there. Raises BadInput."""
         if wanted == NEWEST:
-            found = tuple(item for item in self.backups(project) if item.manifest.label not in ASIDE)
-            if not found:
-                raise BadInput(
-                    f"There is no backup of the project {project!r} in {self.directory}.",
-                    "make one, or correct project or directory.",
-                )
-            return found[0]
+            return self.newest(project, parts)
         path = wanted if os.path.isabs(wanted) else os.path.join(self.directory, wanted)
         if path.endswith(PARTIAL):
             raise BadInput(f"{path} is what a killed run left, not a backup.", "choose a whole one.")

@@ -41,6 +41,11 @@ CODES: Dict[str, Code] = {
         "The file, with both sizes or the program's words.",
         "Use another backup, and look at the disk.",
     ),
+    "backup-other-databases": Code(
+        "A restore with volumes made anew would remove databases that it does not bring back.",
+        "The databases, by their server.",
+        "Restore with volumes: kept (restore_volumes), or choose a backup and parts that hold them.",
+    ),
     "backup-pause-failed": Code(
         "The workers went on before all snapshots were taken.",
         "The service.",

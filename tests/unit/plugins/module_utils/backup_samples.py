@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.coverage import LiveDatabase
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import (
+    PARTS,
     Exclusion,
     Manifest,
     SavedDatabase,
@@ -75,6 +76,7 @@ MANIFEST = Manifest(
     files=(SavedFile("config.tar", 40, "dd"),),
     env="encrypted",
     exclusions=(Exclusion("volume:postiz-redis-data", "a cache"),),
+    parts=PARTS,
 )
 
 POSTS = LiveDatabase("postiz-postgres", "postiz-db-local", "postiz", 8_000_000, 48)

@@ -8,7 +8,8 @@ import backup_samples as samples
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import report, restore_report
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_judge as judge
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import PARTS
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import PARTS, Exclusion
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.rules import EMPTY_DATABASE
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import errors_of
 
@@ -44,6 +45,26 @@ def test_newer_data_is_told_and_can_be_accepted() -> None:
     assert codes(newer, under_way=True) == []
 
 
+@pytest.mark.parametrize(
+    ("parts", "since", "found"),
+    [
+        (("uploads",), {"posts made": 3, "posts published": 1}, []),
+        (
+            ("uploads", "config"),
+            {"posts made": 3, "media": 2},
+            ["Since the backup of {}, this would be lost: 2 media."],
+        ),
+        (("config",), {"posts made": 3, "media": 2}, []),
+        (("temporal",), {"posts made": 3}, ["Since the backup of {}, this would be lost: 3 posts made."]),
+    ],
+)
+def test_only_what_the_parts_take_away_must_be_accepted(
+    parts: tuple[str, ...], since: dict[str, int], found: list[str]
+) -> None:
+    findings = judge.judge(samples.MANIFEST, parts, replace(SAME, since=since), NOTHING, False)
+    assert [item.evidence for item in findings] == [text.format(samples.MANIFEST.taken_at) for text in found]
+
+
 def test_who_cannot_tell_is_not_trusted() -> None:
     assert codes(replace(SAME, told=False, why_not="its PostgreSQL services do not run")) == ["backup-newer-data"]
 
@@ -66,6 +87,42 @@ def test_secret() -> None:
     assert codes(replace(SAME, jwt_secret="another")) == ["jwt-secret-changed"]
     assert codes(replace(SAME, jwt_secret="another"), ALL) == []
     assert codes(replace(SAME, jwt_secret=None)) == []
+
+
+SHARED = replace(
+    samples.MANIFEST,
+    servers=(samples.MANIFEST.servers[0],),
+    databases=tuple(replace(item, service="postiz-postgres") for item in samples.MANIFEST.databases),
+    exclusions=(
+        Exclusion("database:postiz-postgres/notes", "kept elsewhere"),
+        Exclusion("database:postiz-postgres/postgres", EMPTY_DATABASE),
+    ),
+)
+VOLUME = "postgres-volume"
+
+
+def test_databases_that_would_be_gone_with_a_volume_are_never_accepted() -> None:
+    there = [samples.POSTS, replace(samples.WORKFLOWS, service="postiz-postgres"), samples.EMPTY]
+    assert judge.others(SHARED, PARTS, [VOLUME], {VOLUME: there}) == ()
+    found = judge.others(SHARED, ("database",), [VOLUME], {VOLUME: there})
+    assert found == ("postiz-postgres/temporal",)
+    (finding,) = judge.judge(SHARED, ("database",), replace(SAME, others=found), ALL, False)
+    assert finding.code == "backup-other-databases"
+    assert finding.component == "postiz-postgres"
+    assert "postiz-postgres/temporal" in finding.evidence
+    assert "restore_volumes=kept" in finding.remedy
+    assert errors_of((finding,))
+    # Made since the backup.
+    made = replace(samples.POSTS, name="made since", kind="other")
+    assert judge.others(SHARED, PARTS, [VOLUME], {VOLUME: [*there, made]}) == ("postiz-postgres/made since",)
+    assert judge.others(SHARED, ("uploads",), [VOLUME], {VOLUME: there}) == ()
+    assert judge.judge(SHARED, ("database",), replace(SAME, others=found), ALL, True) == ()
+
+
+def test_of_a_server_that_is_silent_the_backup_tells_what_it_holds() -> None:
+    names = ("postiz-postgres/notes", "postiz-postgres/temporal")
+    assert judge.others(SHARED, ("database",), [VOLUME], {}) == names
+    assert judge.others(SHARED, ("database",), [], {}) == ()
 
 
 def test_only_servers_of_the_parts_are_asked() -> None:
@@ -96,6 +153,12 @@ def test_an_older_release_would_drop_columns(version: str, parts: tuple[str, ...
     live = replace(SAME, version=version)
     assert [item.code for item in judge.judge(samples.MANIFEST, parts, live, NOTHING, False)] == found
     assert errors_of(judge.judge(samples.MANIFEST, parts, live, ALL, False)) == ()
+
+
+def test_files_that_the_backup_does_not_hold_put_no_release_in_place() -> None:
+    live = replace(SAME, version="v2.22.1")
+    bare = replace(samples.MANIFEST, files=(), parts=("database", "temporal", "uploads"))
+    assert [item.code for item in judge.judge(bare, PARTS, live, NOTHING, False)] == ["backup-newer-release"]
 
 
 def test_the_plan_tells_each_thing_and_what_refuses_it() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import backup_samples as samples
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import manifest as manifests
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import PARTS
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.rules import NOT_CHOSEN
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup, Busy, Store, expired
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
@@ -74,6 +78,55 @@ def test_whole_ones_have_names_and_the_rest_is_swept(tmp_path: Path) -> None:
         store.named("newest", "other")
     with pytest.raises(BadInput, match="Backups in"):
         store.named("20200101T000000Z", "postiz")
+
+
+def kept(folder: Path, name: str, parts: tuple[str, ...], label: str = "") -> None:
+    (folder / name).mkdir()
+    made = replace(samples.MANIFEST, name=name, taken_at=name, parts=parts, label=label)
+    (folder / name / "manifest.json").write_text(manifests.text(made))
+
+
+def test_newest_holds_what_is_wanted(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    kept(tmp_path, "1", ("database", "temporal", "uploads"))
+    kept(tmp_path, "2", PARTS)
+    kept(tmp_path, "3-before-upgrade", ("database", "temporal"), "before-upgrade")
+    kept(tmp_path, "4-before-rollback", PARTS, "before-rollback")
+
+    def named(*parts: str) -> str:
+        return Path(store.named("newest", "postiz", parts).path).name
+
+    assert named() == "2"
+    assert named("uploads") == "2"
+    assert named("database", "temporal") == "3-before-upgrade"
+    # What is named is taken as it is.
+    assert Path(store.named("4-before-rollback", "postiz", PARTS).path).name == "4-before-rollback"
+    store.remove(store.named("2", "postiz"))
+    assert named() == "1"
+    with pytest.raises(BadInput, match=r"holds all of config.*3-before-upgrade \(database, temporal\), 1 \(database"):
+        named("config")
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({}, ("database", "temporal", "uploads", "config")),
+        ({"files": [], "volumes": []}, ("database", "temporal")),
+        ({"databases": []}, ("uploads", "config")),
+        (
+            {"only": "postiz", "exclusions": [{"name": "database:t/temporal", "reason": NOT_CHOSEN}]},
+            ("database", "uploads", "config"),
+        ),
+        # Temporal's lies elsewhere.
+        ({"only": "postiz"}, ("database", "temporal", "uploads", "config")),
+    ],
+)
+def test_parts_of_a_manifest_that_does_not_say_them(changes: dict[str, Any], parts: tuple[str, ...]) -> None:
+    found = {**manifests.as_dict(samples.MANIFEST), **changes}
+    del found["parts"]
+    only = found.pop("only", "")
+    found["databases"] = [item for item in found["databases"] if not only or item["kind"] == only]
+    assert manifests.parse(json.dumps(found)).parts == parts
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:

@@ -1,0 +1,183 @@
+"""In which order the role restore does what, and what it leaves when something fails: every module only answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+MODULE = """
+import json, sys
+from pathlib import Path
+given = json.loads(Path(sys.argv[1]).read_text())
+folder = Path(@FOLDER@)
+key = "look" if given.get("_ansible_check_mode") else given.get("step") or given.get("state") or ""
+if "status" in (given.get("containers_filters") or {}):
+    key = "running"
+answers = json.loads((folder / "answers.json").read_text())
+with (folder / "calls").open("a") as file:
+    file.write(json.dumps({"module": "@NAME@", "key": key, **given}) + "\\n")
+answer = {"changed": False, **answers.get("@NAME@", {}), **answers.get("@NAME@/" + key, {})}
+print(json.dumps(answer))
+sys.exit(bool(answer.get("failed")))
+# WANT_JSON
+"""
+MODULES = {
+    "selfhost/postiz": ("stack_restore", "stack_backup"),
+    "community/docker": ("docker_compose_v2", "docker_compose_v2_pull", "docker_host_info"),
+}
+PLAN: dict[str, Any] = {
+    "project": "postiz",
+    "backup": "/opt/postiz/backups/1",
+    "parts": ["database", "temporal", "uploads", "config"],
+    "under_way": False,
+    "done": [],
+    "database_services": ["postgres"],
+    "other_services": ["postgres", "redis", "temporal"],
+    "project_files": [],
+    "project_files_now": [],
+    "report": "told",
+}
+ANSWERS: dict[str, dict[str, Any]] = {
+    "stack_restore": PLAN,
+    "stack_backup": {"backup": "/opt/postiz/backups/2-before-restore"},
+    "docker_host_info": {"containers": [{"Id": "1"}]},
+}
+STEPS = ["plan", "files", "volumes", "databases", "workflows"]
+REFUSED = {"failed": True, "msg": "REFUSED"}
+
+
+class Play:
+    """One run of the role, and what its modules were asked."""
+
+    def __init__(
+        self, folder: Path, answers: dict[str, dict[str, Any]], healthy: bool = True, entry: str = "main", **given: Any
+    ) -> None:
+        told = {name: {**ANSWERS.get(name, {}), **answers.get(name, {})} for name in {*ANSWERS, *answers}}
+        folder.mkdir(exist_ok=True)
+        for collection, names in MODULES.items():
+            modules = folder / "ansible_collections" / collection / "plugins" / "modules"
+            modules.mkdir(parents=True)
+            for name in names:
+                text = MODULE.replace("@NAME@", name).replace("@FOLDER@", repr(str(folder)))
+                (modules / f"{name}.py").write_text("#!/usr/bin/python\n" + text)
+        roles = folder / "ansible_collections" / "selfhost" / "postiz" / "roles"
+        (roles / "health" / "tasks").mkdir(parents=True)
+        gate = {"ansible.builtin.assert": {"that": healthy, "fail_msg": "SICK"}}
+        (roles / "health" / "tasks" / "main.yml").write_text(json.dumps([gate]))
+        (roles / "restore").symlink_to(REPOSITORY / "roles" / "restore")
+        (folder / "answers.json").write_text(json.dumps(told))
+        (folder / "calls").touch()
+        role = {"import_role": {"name": "selfhost.postiz.restore", "tasks_from": entry}}
+        play = [{"hosts": "localhost", "gather_facts": False, "tasks": [role]}]
+        (folder / "play.yml").write_text(json.dumps(play))
+        (folder / "ansible.cfg").write_text("[defaults]\n")
+        given = {"ansible_python_interpreter": sys.executable, **given}
+        environment = {"ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
+        run = subprocess.run(
+            ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", json.dumps(given), "play.yml"],
+            cwd=folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self.good = run.returncode == 0
+        self.output = " ".join((run.stdout + run.stderr).split())
+        self.calls = [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
+
+    def of(self, module: str) -> list[dict[str, Any]]:
+        return [call for call in self.calls if call["module"] == module]
+
+    @property
+    def steps(self) -> list[str]:
+        return [call["step"] for call in self.of("stack_restore")]
+
+    @property
+    def order(self) -> list[str]:
+        return [f"{call['module']}/{call['key']}".rstrip("/") for call in self.calls]
+
+
+def test_what_cannot_be_backed_up_is_told_before_postiz_is_stopped(tmp_path: Path) -> None:
+    exclude = [{"name": "volume:notes", "reason": "kept elsewhere"}]
+    play = Play(tmp_path, {"stack_backup/look": REFUSED}, backup_exclude=exclude)
+    assert not play.good
+    assert play.steps == ["plan"]
+    (backup,) = play.of("stack_backup")
+    assert backup["exclude"] == exclude
+    assert all(call["key"] != "stopped" for call in play.calls)
+    assert "Postiz runs as before. What refused the backup: REFUSED" in play.output
+    assert "restore_safety_backup=false" in play.output
+
+
+def test_postiz_runs_again_when_the_backup_of_what_is_there_fails(tmp_path: Path) -> None:
+    play = Play(tmp_path, {"stack_backup": REFUSED, "stack_backup/look": {"failed": False}})
+    assert not play.good
+    assert [call["key"] or "started" for call in play.of("docker_compose_v2")] == ["stopped", "started"]
+    again = play.of("docker_compose_v2")[-1]
+    assert (again["services"], again["recreate"], again["dependencies"]) == (["postiz"], "never", False)
+    assert play.steps == ["plan"]
+    assert "Postiz runs as before. What refused the backup: REFUSED" in play.output
+
+
+def test_postiz_that_did_not_run_is_not_started(tmp_path: Path) -> None:
+    play = Play(tmp_path, {"stack_backup/look": REFUSED, "docker_host_info/running": {"containers": []}})
+    assert not play.good
+    assert not play.of("docker_compose_v2")
+    assert "Postiz did not run." in play.output
+
+
+def test_files_alone_need_no_backup_of_data(tmp_path: Path) -> None:
+    play = Play(tmp_path, {"stack_restore": {**PLAN, "parts": ["config"]}})
+    assert not play.of("stack_backup")
+    assert play.steps[:5] == STEPS
+    assert play.good, play.output
+
+
+@pytest.mark.parametrize("healthy", [True, False])
+def test_the_restore_is_under_way_until_postiz_was_started_and_judged(tmp_path: Path, healthy: bool) -> None:
+    play = Play(tmp_path, {}, healthy=healthy)
+    assert (play.good, "SICK" in play.output) == (healthy, not healthy)
+    assert play.steps == [*STEPS, "done"]
+    assert play.order[-2:] == ["docker_compose_v2", "stack_restore/done"]
+
+
+def test_a_stack_that_does_not_start_leaves_the_restore_under_way(tmp_path: Path) -> None:
+    play = Play(tmp_path, {"docker_compose_v2": REFUSED}, restore_safety_backup=False)
+    assert not play.good
+    assert "done" not in play.steps
+
+
+def test_a_run_that_was_killed_at_the_end_only_starts_and_waits(tmp_path: Path) -> None:
+    play = Play(tmp_path, {"stack_restore": {**PLAN, "under_way": True, "done": STEPS[1:]}})
+    assert play.good, play.output
+    assert play.steps == ["plan", "done"]
+    (start,) = play.of("docker_compose_v2")
+    assert "files" not in start
+    assert (start["key"], start.get("services")) == ("", None)
+    assert not play.of("stack_backup")
+
+
+def test_a_caller_that_starts_postiz_itself_finds_the_restore_closed(tmp_path: Path) -> None:
+    play = Play(tmp_path, {}, entry="run", restore_start=False, restore_carry_published_from="/b/2-failed-release")
+    assert play.good, play.output
+    assert play.steps == [*STEPS, "done"]
+    assert play.order[-1] == "stack_restore/done"
+    assert "docker_compose_v2" not in play.order[-2:]
+
+
+def test_compose_is_told_files_that_it_does_not_find_by_their_names(tmp_path: Path) -> None:
+    files = {"project_files": ["a.yml", "prod.yml"], "project_files_now": ["a.yml", "old.yml"]}
+    play = Play(tmp_path, {"stack_restore": {**PLAN, **files}})
+    assert play.good, play.output
+    asked = [*play.of("docker_compose_v2"), *play.of("docker_compose_v2_pull")]
+    stop, *rest = [call["files"] for call in asked]
+    assert stop == files["project_files_now"]
+    assert rest == [files["project_files"]] * 5

@@ -121,7 +121,7 @@ bundle: environment-dev ## The frontend: extracted, patched, built, proved, swit
 	pytest -q tests/lab/test_frontend_bundle.py tests/lab/test_frontend_build.py
 
 upgrade-kills: environment-dev ## Upgrades and rollbacks killed at every step of their journal, each finished by one more run
-	pytest -q -s tests/lab/test_upgrade_kills.py
+	pytest -q -s tests/lab/test_upgrade_kills.py tests/lab/test_upgrade_way_back.py
 
 frontend-upgrades: environment-dev ## A patched frontend through upgrades of the image and the way back, on the lab
 	tests/lab/lab images

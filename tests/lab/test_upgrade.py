@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -41,7 +42,8 @@ def client() -> Iterator[docker.DockerClient]:
     found = provision.prepare()
     fill(found)
     yield found
-    registry.remove(found)
+    if not os.environ.get("LAB_KEEP"):
+        registry.remove(found)
 
 
 @pytest.fixture(scope="module")

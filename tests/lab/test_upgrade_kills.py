@@ -28,9 +28,10 @@ BACK = ("back-stop", "back-backup", "back-files", "back-restore", "back-guard", 
 STEPS = [step for pair in zip(FORWARD, BACK, strict=True) for step in pair]
 # Which kill a step gets; all three with UPGRADE_KILLS=all.
 WAYS = ("all", "controller", "host")
+KILL_ALL = os.environ.get("UPGRADE_KILLS") == "all"
 CASES = (
     [(step, way) for way in WAYS for step in STEPS]
-    if os.environ.get("UPGRADE_KILLS") == "all"
+    if KILL_ALL
     else [(step, WAYS[number // 2 % 2]) for number, step in enumerate(STEPS)]
 )
 WANTED = {**VARIABLES, "stack_postiz_image": registry.image("v2.0.0"), "upgrade_soak": 2}

@@ -44,7 +44,7 @@ def run(module: AnsibleModule, operation: Callable[[], Outcome], redactor: Redac
     except LibraryMissing as missing:
         module.fail_json(msg=str(missing), exception=missing.trace, library=missing.library)
     except StackError as problem:
-        module.fail_json(msg=redactor.text(str(problem)))
+        module.fail_json(msg=redactor.text(str(problem)), **problem.told)
     result: Dict[str, Any] = {"changed": outcome.changed, **redactor.value(outcome.payload)}
     if outcome.diff is not None:
         result["diff"] = redactor.value(outcome.diff)

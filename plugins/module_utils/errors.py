@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any, ClassVar, Dict, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, describe
 
 
 class StackError(Exception):
-    """A failure that a person can act on."""
+    """A failure that a person can act on. `told` is what a module returns with it, beside the message."""
+
+    told: ClassVar[Dict[str, Any]] = {}
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)

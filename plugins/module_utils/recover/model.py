@@ -124,8 +124,8 @@ class Tried:
 class History:
     """What the record tells. `quarantined_at` is 0 outside of a quarantine.
 
-    `asked` are the causes for which a person was asked since the last step, each with the run that asked. `told_of` is
-    the last run of which anybody was told, `told` by which ways.
+    `asked` are the causes for which a person was asked since the last step, each with the run that asked. `told` are
+    the runs of which somebody was told, each with a way.
     """
 
     tried: Tuple[Tried, ...] = ()
@@ -133,16 +133,15 @@ class History:
     quarantine_reason: str = ""
     asked: Tuple[Tuple[str, str], ...] = ()
     open: bool = False
-    told_of: str = ""
-    told: Tuple[str, ...] = ()
+    told: Tuple[Tuple[str, str], ...] = ()
 
-    def asked_before(self, cause: str, run: str) -> bool:
-        """Whether a run before this one has asked for a person for that."""
-        return any(of == cause and by != run for of, by in self.asked)
+    def asked_before(self, cause: str, run: str) -> str:
+        """The run before this one that has asked for a person for that, empty without one."""
+        return next((by for of, by in self.asked if of == cause and by != run), "")
 
     def reached(self, run: str) -> Tuple[str, ...]:
         """The ways by which somebody was told of a run."""
-        return self.told if run == self.told_of else ()
+        return tuple(sorted({way for of, way in self.told if of == run}))
 
     def as_of(self, now: float) -> "History":
         """Without steps of the future, which would hold everything back until then."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, Mapping
+from contextlib import suppress
+from typing import Any, Dict, Iterator, Mapping, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import History, Kind
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.report import iso
@@ -37,28 +38,42 @@ _NOTHING: Dict[str, Any] = {
 _STILL_NEEDED = (Kind.PERSON.value, Kind.QUIET.value)
 
 
-def due(folder: str, payload: Mapping[str, Any], history: History, now: float) -> Dict[str, Any]:
+def due(folder: str, payload: Mapping[str, Any], history: History, now: float, asked_by: str = "") -> Dict[str, Any]:
     """The notice, with the ways by which it was sent already; with an empty `run` if there is nothing to tell.
 
-    `folder` is that of the reports, `payload` what this look or step found.
+    `folder` is that of the reports, `payload` what this look or step found, `asked_by` the run that has asked for a
+    person for the same cause.
     """
     if _is_news(payload):
         return _notice(payload, history, now, late=False)
+    for earlier, written in _reports(folder, asked_by):
+        with suppress(KeyError, TypeError, IndexError):
+            if not _is_news(earlier):
+                continue
+            if payload["decision"] not in _STILL_NEEDED and abs(now - written) > STALE_SECONDS:
+                break
+            return _notice(earlier, history, written, late=True)
+    return dict(_NOTHING)
+
+
+def _reports(folder: str, run: str) -> Iterator[Tuple[Dict[str, Any], float]]:
+    """What was found and when, the newest first, or of one run alone. What a disk has damaged is left out."""
     try:
-        path = os.path.join(folder, max(name for name in os.listdir(folder) if name.endswith(".json")))
-        with open(path, encoding="utf-8") as stream:
-            earlier = json.load(stream)
-        written = os.stat(path).st_mtime
-        if not _is_news(earlier) or (payload["decision"] not in _STILL_NEEDED and abs(now - written) > STALE_SECONDS):
-            return dict(_NOTHING)
-        return _notice(earlier, history, written, late=True)
-    except (OSError, ValueError, KeyError, TypeError):
-        # No report, or one that a disk has damaged: there is nothing that could be told.
-        return dict(_NOTHING)
+        names = sorted((name for name in os.listdir(folder) if name.endswith(".json")), reverse=True)
+    except OSError:
+        return
+    for name in names:
+        if run and name != f"{run}.json":
+            continue
+        path = os.path.join(folder, name)
+        with suppress(OSError, ValueError):
+            with open(path, encoding="utf-8") as stream:
+                found = json.load(stream)
+            yield found, os.stat(path).st_mtime
 
 
 def _is_news(payload: Mapping[str, Any]) -> bool:
-    if payload["decision"] == Kind.ACT.value or payload["asked_before"]:
+    if payload["asked_before"]:
         return False
     return bool(payload["steps"]) or payload["decision"] in _NEWS
 

@@ -92,7 +92,7 @@ def observe(connect: Connect, diagnosis: Diagnosis, history: History, least_free
     situation = Situation(
         verdict=told,
         cause=causes,
-        for_person=(half_rescued(containers, compose) or for_person(engine, containers, layers, causes, absent))
+        for_person=(half_rescued(engine, containers, compose) or for_person(engine, containers, layers, causes, absent))
         if causes
         else "",
         booted_at=booted_at(engine, containers, diagnosis.service),

@@ -53,10 +53,12 @@ def for_person(
     return ""
 
 
-def half_rescued(containers: Tuple[Container, ...], compose: Compose) -> str:
+def half_rescued(engine: Engine, containers: Tuple[Container, ...], compose: Compose) -> str:
     """Started on the old volumes, the stack would go on there, until Compose reads the file and goes back to the copies."""
+    if not plan.written(plan.read(plan.override_path(compose.files))):
+        return ""
     project = next((item.project for item in containers), "")
-    services = plan.half_done(containers, project, compose.files)
+    services = plan.half_done(containers, engine.volumes(), project, compose.files)
     if not services:
         return ""
     return (

@@ -14,7 +14,7 @@ import json
 import os
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, ClassVar, Dict, Iterator, List, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.durable import sync_folder
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
@@ -34,6 +34,8 @@ class RecordFailed(StackError):
 
 class Busy(RecordFailed):
     """Another run holds it."""
+
+    told: ClassVar[Dict[str, Any]] = {"busy": True}
 
 
 def _failed(folder: str, problem: OSError) -> RecordFailed:
@@ -177,14 +179,13 @@ def _after(told: History, event: Dict[str, Any]) -> History:
         return replace(told, quarantined_at=at, quarantine_reason=str(event["reason"]), open=True)
     if kind == "lifted":
         # What was tried before counts no longer; who was told stays told.
-        return History(told_of=told.told_of, told=told.told)
+        return History(told=told.told)
     if kind == "closed":
         return replace(told, quarantined_at=0.0, quarantine_reason="", asked=(), open=False)
     if kind == "person":
         return replace(told, asked=(*told.asked, (str(event["cause"]), str(event["run"]))), open=True)
     if kind == "told":
-        of, ways = str(event["run"]), tuple(str(way) for way in event["ways"])
-        return replace(told, told_of=of, told=tuple(sorted({*told.reached(of), *ways})))
+        return replace(told, told=(*told.told, *((str(event["run"]), str(way)) for way in event["ways"])))
     return told
 
 

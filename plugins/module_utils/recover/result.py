@@ -68,6 +68,7 @@ def payload_of(
     kept = kept if os.path.isdir(kept) else ""
     took = _took(found, run, decided)
     was = report.before(found, run)
+    asked_by = history.asked_before(decision.step.cause, run) if decision.kind is Kind.PERSON else ""
     payload = {
         "project": request.diagnosis.project,
         "run": run,
@@ -90,11 +91,10 @@ def payload_of(
         "posts_directory": where.posts,
         "evidence": kept,
         "quarantined": bool(history.quarantined_at) and decision.kind is not Kind.CLOSE,
-        "asked_before": decision.kind is Kind.QUIET
-        or (decision.kind is Kind.PERSON and history.asked_before(decision.step.cause, run)),
+        "asked_before": decision.kind is Kind.QUIET or bool(asked_by),
     }
     reports = os.path.join(where.state, REPORTS)
-    return {**payload, "notice": notices.due(reports, payload, history, decided.sight.at)}
+    return {**payload, "notice": notices.due(reports, payload, history, decided.sight.at, asked_by)}
 
 
 def _took(found: Tuple[Dict[str, Any], ...], run: str, decided: Decided) -> float:

@@ -17,7 +17,6 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.recover.act import
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import compose_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.rescue import copy, plan
 
-LABEL = "selfhost.postiz.rescued"
 _ROOM = 1.1
 
 Connect = Callable[[], Engine]
@@ -107,7 +106,7 @@ def _refuse(engine: Engine, found: Tuple[plan.Move, ...]) -> None:
     used = {mount.name for item in engine.containers() for mount in item.mounts}
     for move in found:
         volume = names.get(move.name)
-        if volume is not None and (LABEL not in volume.labels or move.name in used):
+        if volume is not None and (volume.labels.get(plan.LABEL) != move.anonymous or move.name in used):
             raise BadInput(
                 f"The volume {move.name} is there already; what it holds is not known here.",
                 "look at it; remove or rename it if it is not needed.",
@@ -118,7 +117,7 @@ def _labels(project: str, move: plan.Move) -> Dict[str, str]:
     return {
         "com.docker.compose.project": project,
         "com.docker.compose.volume": move.key,
-        LABEL: move.anonymous,
+        plan.LABEL: move.anonymous,
     }
 
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Dict, List, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Volume
 
 # What upstream's newer compose file calls them.
 _UPSTREAM = {
@@ -21,6 +21,8 @@ _UPSTREAM = {
     ("postiz-redis", "/data"): "postiz-redis-data",
 }
 _DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+# Of a named volume: the anonymous one whose data it holds.
+LABEL = "selfhost.postiz.rescued"
 MARK = "# Made by selfhost.postiz: data that was in anonymous volumes.\n"
 
 
@@ -89,11 +91,21 @@ def written(existing: str) -> Tuple[Move, ...]:
     return tuple(found)
 
 
-def half_done(containers: Tuple[Container, ...], project: str, files: Tuple[str, ...]) -> Tuple[str, ...]:
-    """Services whose data was copied, and whose containers are still those on the anonymous volumes."""
+def half_done(
+    containers: Tuple[Container, ...], volumes: Tuple[Volume, ...], project: str, files: Tuple[str, ...]
+) -> Tuple[str, ...]:
+    """Services whose data was copied, and whose containers are still those on the same anonymous volumes."""
     moved = {(move.service, move.destination) for move in written(read(override_path(files)))}
-    found = {move.service for move in moves(containers, project) if (move.service, move.destination) in moved}
-    return tuple(sorted(found))
+    copied = {(volume.name, volume.labels.get(LABEL)) for volume in volumes}
+    return tuple(
+        sorted(
+            {
+                move.service
+                for move in moves(containers, project)
+                if (move.service, move.destination) in moved and (move.name, move.anonymous) in copied
+            }
+        )
+    )
 
 
 def read(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
     LABEL_SERVICE,
     Container,
     Mount,
+    Volume,
 )
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover import record
 from ansible_collections.selfhost.postiz.plugins.module_utils.rescue import copy, operations, plan
 from contract import disagreements
@@ -63,13 +66,16 @@ def test_what_an_earlier_run_has_switched_stays_in_the_file() -> None:
 def test_a_rescue_that_was_interrupted_after_its_file_is_seen_until_the_services_are_switched(tmp_path: Path) -> None:
     files = (str(tmp_path / "compose.yaml"),)
     old = (container("temporal-postgresql", anonymous()), container("other", anonymous("/d")))
-    assert plan.half_done(old, "p", files) == ()
+    copied = (Volume("p_temporal-postgres-data", {plan.LABEL: ANONYMOUS}),)
+    assert plan.half_done(old, copied, "p", files) == ()
     (tmp_path / "compose.override.yaml").write_text(plan.override_text(plan.moves(old[:1], "p")))
-    assert plan.half_done(old, "p", files) == ("temporal-postgresql",)
+    assert plan.half_done(old, copied, "p", files) == ("temporal-postgresql",)
+    started_without = (container("temporal-postgresql", anonymous(name="1" * 64)), old[1])
+    assert plan.half_done(started_without, copied, "p", files) == (), "the copy is of another one, and newer perhaps"
     switched = container("temporal-postgresql", Mount("volume", "p_temporal-postgres-data", DATA))
-    assert plan.half_done((switched, old[1]), "p", files) == ()
+    assert plan.half_done((switched, old[1]), copied, "p", files) == ()
     (tmp_path / "compose.override.yaml").write_text("services: {}\n")
-    assert plan.half_done(old, "p", files) == ()
+    assert plan.half_done(old, copied, "p", files) == ()
 
 
 @pytest.mark.parametrize(
@@ -164,3 +170,17 @@ def test_nothing_is_stopped_while_a_recovery_is_in_the_middle_of_a_step(
     done = operations.rescue(OneDatabase, "p", "postiz", state, False)  # type: ignore[arg-type]
     assert (done.changed, done.payload["entries"], done.payload["environment_files"]) == (True, 7, [])
     assert disagreements("stack_volume_rescue", done.payload) == []
+
+
+def test_a_named_volume_with_data_of_another_one_is_not_gone_over(tmp_path: Path) -> None:
+    class Volumes(FakeEngine):
+        def volumes(self) -> tuple[Volume, ...]:
+            return (Volume("p_temporal-postgres-data", {plan.LABEL: "1" * 64}),)
+
+        def containers(self) -> tuple[Container, ...]:
+            return ()
+
+    mount = replace(anonymous(), source=str(tmp_path))
+    moves = plan.moves((container("temporal-postgresql", mount),), "p")
+    with pytest.raises(BadInput, match="is there already"):
+        operations._refuse(Volumes(), moves)  # type: ignore[arg-type]

@@ -461,3 +461,33 @@ def test_an_engine_that_is_lost_in_the_middle_of_a_step_is_written_down(
     assert (begun["taken"], begun["problem"]) == (True, "the engine went away.")
     assert stack.events == ["begun", "prepared"]
     assert stack.noted[-1] == "release"
+
+
+def test_an_unsent_call_for_a_person_is_not_hidden_by_another_one(world: Callable[..., World]) -> None:
+    slow = sight(Verdict.UNHEALTHY, "temporal-refused", "temporal", "temporal")
+    tls = sight(Verdict.UNHEALTHY, "http-tls", "web")
+    stack = world(slow)
+    told = stack.inform()
+    stack.call("noted", told)
+    stack.sights = [tls]
+    stack.call("noted", told, run="r2")
+    stack.call("told", run="r2", ways=["webhook"])
+    stack.sights = [slow]
+    assert (again := stack.inform(run="r3"))["asked_before"]
+    assert (again["notice"]["run"], again["notice"]["told"]) == ("r1", [])
+    stack.sights = [tls]
+    assert stack.inform(run="r4")["notice"]["told"] == ["webhook"]
+
+
+def test_a_report_without_news_hides_none_before_it(world: Callable[..., World]) -> None:
+    stack = world(sight(Verdict.UNHEALTHY, "temporal-refused", "temporal", "temporal"))
+    told = stack.inform()
+    stack.call("noted", told)
+    (stack.folder / "reports" / "r2.json").write_text('{"decision": "wait", "asked_before": false, "steps": []}')
+    (stack.folder / "reports" / "r3.json").write_text("torn")
+    stack.sights = [replace(sight(Verdict.SETTLING), at=(stack.folder / "reports" / "r1.json").stat().st_mtime)]
+    assert stack.inform(run="r4")["notice"]["run"] == "r1"
+
+
+def test_who_meets_another_run_says_so_in_the_result() -> None:
+    assert record.Busy("Another run.", "wait.").told == {"busy": True}

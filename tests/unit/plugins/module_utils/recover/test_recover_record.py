@@ -76,14 +76,14 @@ def test_causes_that_take_turns_are_asked_for_once_each(tmp_path: Path) -> None:
     assert not record.history(record.events(folder)).asked, "after a step it is asked again"
 
 
-def test_who_was_told_of_the_last_run_is_known_whatever_was_lifted(tmp_path: Path) -> None:
+def test_who_was_told_of_a_run_is_known_whatever_was_lifted(tmp_path: Path) -> None:
     folder = str(tmp_path)
     record.append(folder, "told", 100.0, run="r1", ways=["webhook", "mail"])
     record.append(folder, "told", 200.0, run="r2", ways=["webhook"])
     record.append(folder, "lifted", 300.0)
     record.append(folder, "told", 400.0, run="r2", ways=["mail"])
     told = record.history(record.events(folder))
-    assert (told.reached("r1"), told.reached("r2")) == ((), ("mail", "webhook"))
+    assert (told.reached("r1"), told.reached("r2")) == (("mail", "webhook"), ("mail", "webhook"))
 
 
 def test_all_that_one_step_starts_is_known_to_the_run_that_continues_it(tmp_path: Path) -> None:

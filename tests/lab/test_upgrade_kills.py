@@ -50,7 +50,12 @@ def killed(stack: Stack, playbook: str, wanted: Mapping[str, object], step: str,
             raise AssertionError(f"ended before {step}: {play.played().text[-3000:]}")
         return bool(entries) and entries[0]["run"] != old and step in upgrades.steps(stack)
 
-    wait_for(f"{step} announced", announced, 180, 0.05)
+    try:
+        wait_for(f"{step} announced", announced, 300, 0.05)
+    except BaseException:
+        # What it goes on with is no matter of the next case.
+        play.kill()
+        raise
     time.sleep(moment)
     if way == "all":
         play.kill()

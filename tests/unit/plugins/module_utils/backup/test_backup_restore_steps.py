@@ -62,7 +62,7 @@ def scene(**changes: Any) -> restore_observe.Scene:
 def running(
     directory: Path, wanted: restore_parameters.Request, manifest: Manifest = samples.MANIFEST, **changes: Any
 ) -> Run:
-    tools = Tools(Engine(), lambda: Engine(), Clock(), lambda _step: None)
+    tools = Tools(Engine(), Engine, Clock(), lambda _step: None)
     made = Run(tools, wanted, Backup(str(directory / "b"), manifest), scene(), None)
     return replace(made, **changes)
 

@@ -18,7 +18,7 @@ from labkit import faults, posts, removal, social
 from labkit.faults import repair
 from labkit.faults.machine import start_all_at_once
 from labkit.paths import LAB_CACHE
-from labkit.stack import Stack
+from labkit.stack import PROJECT_LABEL, Stack
 from labkit.temporal import Temporal
 from labkit.waiting import wait_for
 from recovery import SETTLE_SECONDS, Play, Recovery, broken, due_at, engine_events, mend, record, recover
@@ -252,6 +252,9 @@ def foreign_stack(stack: Stack, running_stack: Running, tmp_path: Path) -> Itera
     theirs = Stack(stack.client, foreign.PROJECT)
     yield theirs, folder
     removal.remove_stack(theirs, volumes=True)
+    # The rescue's own: of a later run it would be somebody's data.
+    for volume in stack.client.volumes.list(filters={"label": f"{PROJECT_LABEL}={foreign.PROJECT}"}):
+        volume.remove()
 
 
 def test_a_stack_that_others_made(foreign_stack: tuple[Stack, Path], tmp_path: Path) -> None:

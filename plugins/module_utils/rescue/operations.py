@@ -108,8 +108,8 @@ def _refuse(engine: Engine, found: Tuple[plan.Move, ...]) -> None:
         volume = names.get(move.name)
         if volume is not None and (volume.labels.get(plan.LABEL) != move.anonymous or move.name in used):
             raise BadInput(
-                f"The volume {move.name} is there already; what it holds is not known here.",
-                "look at it; remove or rename it if it is not needed.",
+                f"The volume {move.name} is there already, and holds no copy of {move.anonymous}, which {move.service} uses now.",
+                "look at both; remove or rename the named one if it is not needed.",
             )
 
 

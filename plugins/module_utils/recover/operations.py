@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import replace
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock, parse_time
@@ -17,6 +17,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover import act, backlog, evidence, record
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.burst import BurstGuard
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.decide import Decided, decide
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import (
     Decision,
@@ -35,7 +36,6 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.redact import Reda
 Connect = Callable[[], Engine]
 
 _SAME_MOMENT = 0.5
-_ON_POSTIZ = (Rung.RESTART_CONTAINER, Rung.RECREATE_CONTAINER, Rung.START_SERVICE)
 
 
 def _decided(connect: Connect, request: Request, history: History, clock: Clock) -> Decided:
@@ -77,6 +77,7 @@ class Recovery:
         self._request = request
         self._clock = clock
         self._look = request.look
+        self._guard = BurstGuard(request)
         self._where = places(connect, request.look)
 
     def run(self, check: bool) -> Outcome:
@@ -116,7 +117,7 @@ class Recovery:
             changed = _changed(sight, step)
             if changed:
                 return Outcome(False, self._told(problem=changed))
-            if self._request.burst_guard and self._stops_postiz(step):
+            if self._guard.stops_postiz(step):
                 # Told before it stands still, and not after.
                 backlog.must_be_askable()
             redactor = Redactor(secret_values(evidence.secrets_of(engine, containers)))
@@ -164,9 +165,9 @@ class Recovery:
     def _prepare(self, engine: Engine, step: Step, number: int, redactor: Redactor) -> Outcome:
         scene = self._scene(engine)
         try:
-            held = self._must_hold(engine, step) and act.hold(scene)
+            held = self._guard.must_hold(engine, step) and act.hold(scene)
             act.prepare(scene, step)
-            guard = self._must_spread(engine, step, held)
+            guard = self._guard.must_spread(engine, step, held)
         except StackError as problem:
             # What stands on it is let go on: nothing flows yet, and nobody shall find it frozen.
             act.release(scene)
@@ -176,38 +177,6 @@ class Recovery:
         compose = step.rung is Rung.RECREATE_CONTAINER
         self._append("prepared", number=number)
         return Outcome(True, self._told(taken=True, guard=guard, compose_needed=compose))
-
-    def _waiting(self, engine: Engine, ahead: float) -> Optional[int]:
-        diagnosis = self._look.diagnosis
-        return backlog.most_waiting(engine, diagnosis.project, diagnosis.service, ahead, self._request.database)
-
-    def _must_hold(self, engine: Engine, step: Step) -> bool:
-        """Whether posts would go out in a burst as soon as the service is back."""
-        postiz = self._look.diagnosis.service
-        if not self._request.burst_guard or step.rung not in _ON_POSTIZ or postiz in (step.service, *step.also):
-            return False
-        waiting = self._waiting(engine, 0.0)
-        return waiting is None or waiting > self._request.burst_threshold
-
-    def _stops_postiz(self, step: Step) -> bool:
-        if step.resumes:
-            return False
-        restarts = step.rung in (Rung.RESTART_CONTAINER, Rung.RECREATE_CONTAINER)
-        return step.rung is Rung.RESTART_STACK or (restarts and step.service == self._look.diagnosis.service)
-
-    def _must_spread(self, engine: Engine, step: Step, held: bool) -> bool:
-        if not self._request.burst_guard:
-            return False
-        on_postiz = step.rung is Rung.RESTART_STACK or (
-            step.rung in _ON_POSTIZ and self._look.diagnosis.service in (step.service, *step.also)
-        )
-        revives = step.rung is Rung.RESTORE_SWEEPER or (
-            step.rung is Rung.END_PROCESS_GROUP and step.app == "orchestrator" and step.code != "ghost-process"
-        )
-        if not (held or on_postiz or revives):
-            return False
-        waiting = self._waiting(engine, 0.0 if held else self._request.burst_ahead)
-        return waiting is None or waiting > self._request.burst_threshold
 
     # The second part.
 

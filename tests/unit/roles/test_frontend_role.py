@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stand_ins import RolePlay
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 IMAGE = "ghcr.io/gitroomhq/postiz-app:v2.23.0"
-MODULE = """
-import json, sys
-from pathlib import Path
-given = json.loads(Path(sys.argv[1]).read_text())
-folder = Path(@FOLDER@)
-key = "@NAME@/" + str(given.get("state") or given.get("release") or "")
-answers = json.loads((folder / "answers.json").read_text())
-with (folder / "calls").open("a") as file:
-    file.write(json.dumps({"module": "@NAME@", **given}) + "\\n")
-answer = {"changed": False, **answers.get("@NAME@", {}), **answers.get(key, {})}
-print(json.dumps(answer))
-sys.exit(bool(answer.get("failed")))
-# WANT_JSON
-"""
 MODULES = {
     "selfhost/postiz": (
         "frontend_mount",
@@ -62,62 +45,24 @@ ANSWERS: dict[str, dict[str, Any]] = {
 SWITCHED = {**RELEASE, "switched": True, "served": False, "proven": False, "changed": True}
 
 
-class Play:
-    """One run, and what its modules were asked."""
+class Play(RolePlay):
+    """One run of the role frontend, beside the role stack."""
 
     def __init__(
         self, folder: Path, answers: dict[str, dict[str, Any]], *words: str, entry: str = "main", bundle: bool = False
     ) -> None:
         told = {name: {**ANSWERS.get(name, {}), **answers.get(name, {})} for name in {*ANSWERS, *answers}}
-        for collection, names in MODULES.items():
-            modules = folder / "ansible_collections" / collection / "plugins" / "modules"
-            modules.mkdir(parents=True)
-            for name in names:
-                text = MODULE.replace("@NAME@", name).replace("@FOLDER@", repr(str(folder)))
-                (modules / f"{name}.py").write_text("#!/usr/bin/python\n" + text)
-        roles = folder / "ansible_collections" / "selfhost" / "postiz" / "roles"
-        (roles / "health" / "tasks").mkdir(parents=True)
-        (roles / "health" / "tasks" / "main.yml").write_text("[{set_fact: {health_result: {verdict: healthy}}}]")
-        for role in ("frontend", "stack"):
-            (roles / role).symlink_to(REPOSITORY / "roles" / role)
-        (folder / "answers.json").write_text(json.dumps(told))
-        (folder / "calls").touch()
-        dest = str(folder / "next")
+        dest = folder / "next"
         if bundle:
-            (folder / "next" / "current").mkdir(parents=True)
+            (dest / "current").mkdir(parents=True)
         given = {
             "frontend_patches": [{"diff": "x"}],
-            "frontend_dest": dest,
+            "frontend_dest": str(dest),
             "stack_frontend_bundle": f"{dest}/current",
-            "ansible_python_interpreter": sys.executable,
             "__frontend_poll": 1,
         }
-        play = [
-            {
-                "hosts": "localhost",
-                "gather_facts": False,
-                "tasks": [{"import_role": {"name": "selfhost.postiz.frontend", "tasks_from": entry}}],
-            }
-        ]
-        (folder / "play.yml").write_text(json.dumps(play))
-        (folder / "ansible.cfg").write_text("[defaults]\n")
-        environment = {"ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
-        command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", json.dumps(given), *words, "play.yml"]
-        run = subprocess.run(
-            command,
-            cwd=folder,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        self.good = run.returncode == 0
-        self.output = run.stdout + run.stderr
-        self.calls = [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
-
-    def of(self, module: str) -> list[dict[str, Any]]:
-        return [call for call in self.calls if call["module"] == module]
+        healthy = "[{set_fact: {health_result: {verdict: healthy}}}]"
+        super().__init__(folder, "frontend", entry, MODULES, told, healthy, given, words, beside=("stack",))
 
 
 def test_the_first_cause_is_told_beside_the_second(tmp_path: Path) -> None:

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stand_ins import RolePlay
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-MODULE = """
-import json, sys
-from pathlib import Path
-given = json.loads(Path(sys.argv[1]).read_text())
-folder = Path(@FOLDER@)
-key = "look" if given.get("_ansible_check_mode") else given.get("step") or given.get("state") or ""
-if "status" in (given.get("containers_filters") or {}):
-    key = "running"
-answers = json.loads((folder / "answers.json").read_text())
-with (folder / "calls").open("a") as file:
-    file.write(json.dumps({"module": "@NAME@", "key": key, **given}) + "\\n")
-answer = {"changed": False, **answers.get("@NAME@", {}), **answers.get("@NAME@/" + key, {})}
-print(json.dumps(answer))
-sys.exit(bool(answer.get("failed")))
-# WANT_JSON
-"""
+KEY = """(
+    "look" if given.get("_ansible_check_mode")
+    else "running" if "status" in (given.get("containers_filters") or {})
+    else given.get("step") or given.get("state") or ""
+)"""
 MODULES = {
     "selfhost/postiz": ("stack_restore", "stack_backup"),
     "community/docker": ("docker_compose_v2", "docker_compose_v2_pull", "docker_host_info"),
@@ -53,48 +39,16 @@ STEPS = ["plan", "files", "volumes", "databases", "workflows"]
 REFUSED = {"failed": True, "msg": "REFUSED"}
 
 
-class Play:
-    """One run of the role, and what its modules were asked."""
+class Play(RolePlay):
+    """One run of the role restore."""
 
     def __init__(
         self, folder: Path, answers: dict[str, dict[str, Any]], healthy: bool = True, entry: str = "main", **given: Any
     ) -> None:
         told = {name: {**ANSWERS.get(name, {}), **answers.get(name, {})} for name in {*ANSWERS, *answers}}
         folder.mkdir(exist_ok=True)
-        for collection, names in MODULES.items():
-            modules = folder / "ansible_collections" / collection / "plugins" / "modules"
-            modules.mkdir(parents=True)
-            for name in names:
-                text = MODULE.replace("@NAME@", name).replace("@FOLDER@", repr(str(folder)))
-                (modules / f"{name}.py").write_text("#!/usr/bin/python\n" + text)
-        roles = folder / "ansible_collections" / "selfhost" / "postiz" / "roles"
-        (roles / "health" / "tasks").mkdir(parents=True)
-        gate = {"ansible.builtin.assert": {"that": healthy, "fail_msg": "SICK"}}
-        (roles / "health" / "tasks" / "main.yml").write_text(json.dumps([gate]))
-        (roles / "restore").symlink_to(REPOSITORY / "roles" / "restore")
-        (folder / "answers.json").write_text(json.dumps(told))
-        (folder / "calls").touch()
-        role = {"import_role": {"name": "selfhost.postiz.restore", "tasks_from": entry}}
-        play = [{"hosts": "localhost", "gather_facts": False, "tasks": [role]}]
-        (folder / "play.yml").write_text(json.dumps(play))
-        (folder / "ansible.cfg").write_text("[defaults]\n")
-        given = {"ansible_python_interpreter": sys.executable, **given}
-        environment = {"ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
-        run = subprocess.run(
-            ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", json.dumps(given), "play.yml"],
-            cwd=folder,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        self.good = run.returncode == 0
-        self.output = " ".join((run.stdout + run.stderr).split())
-        self.calls = [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
-
-    def of(self, module: str) -> list[dict[str, Any]]:
-        return [call for call in self.calls if call["module"] == module]
+        gate = json.dumps([{"ansible.builtin.assert": {"that": healthy, "fail_msg": "SICK"}}])
+        super().__init__(folder, "restore", entry, MODULES, told, gate, given, key=KEY)
 
     @property
     def steps(self) -> list[str]:

@@ -455,8 +455,8 @@ def test_an_engine_that_is_lost_in_the_middle_of_a_step_is_written_down(
     def away(*_: Any) -> int:
         raise EngineAway("the engine went away.", "look at it.")
 
-    monkeypatch.setattr(operations.Recovery, "_must_hold", lambda *_: False)
-    monkeypatch.setattr(operations.Recovery, "_must_spread", away)
+    monkeypatch.setattr(operations.BurstGuard, "must_hold", lambda *_: False)
+    monkeypatch.setattr(operations.BurstGuard, "must_spread", away)
     begun = stack.call("begun", told)
     assert (begun["taken"], begun["problem"]) == (True, "the engine went away.")
     assert stack.events == ["begun", "prepared"]

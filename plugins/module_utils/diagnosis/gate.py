@@ -16,6 +16,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model im
     ENDPOINTS,
     ENGINE,
     PM2,
+    TEMPORAL,
     Layer,
     Request,
 )
@@ -24,6 +25,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.gate import GateRe
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import PASSING
 
 PAUSE_SECONDS = 1.0
+BY_HEALTHCHECK = ("unhealthy", "starting", "starting-too-long", "flapping")
 
 _WAIT = "Do next: wait (timeout; role health: health_wait) and look again; do not touch PM2 until then."
 
@@ -57,10 +59,16 @@ def _hopeless(layers: Tuple[Layer, ...]) -> bool:
 
 
 def findings(layers: Tuple[Layer, ...]) -> Tuple[Finding, ...]:
-    """First causes first: from the lowest layer up, but what the apps say explains what their container and proxy show."""
+    """First causes first: from the lowest layer up, but what the apps say explains what their container and proxy show.
+
+    And a Temporal that is slow fails its own health check, and those of all that ask it.
+    """
     by_name = {layer.name: layer for layer in layers}
     explained = by_name[PM2].judged and by_name[PM2].verdict is Verdict.UNHEALTHY
     order = [layer.name for layer in layers]
+    slow = any(finding.code == "temporal-slow" for finding in by_name[TEMPORAL].errors)
+    if slow and all(finding.code in BY_HEALTHCHECK for finding in by_name[CONTAINERS].errors):
+        order.sort(key=lambda name: name != TEMPORAL)
     if explained:
         order.sort(key=lambda name: name in (CONTAINERS, ENDPOINTS))
     found = [finding for name in order for finding in by_name[name].findings]

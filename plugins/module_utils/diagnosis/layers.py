@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Callable, Tuple
+from typing import Callable, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.verify import served_mismatch
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
@@ -34,6 +34,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.posts.database imp
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.overdue import count
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal import gate as temporal_gate
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Trouble
+from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import blocked
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import judge as judge_temporal
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import verdict as temporal_verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import observe
@@ -135,6 +136,14 @@ def look_at_temporal(engine: Engine, request: Request, clock: Clock) -> Layer:
     none = "missing" if snapshot.sweeper.trouble is Trouble.NOT_FOUND else "not told"
     text = f"living pollers on {'; '.join(pollers)}; sweeper {told.details['sweeper'] or none}"
     return Layer(TEMPORAL, temporal_verdict(findings), findings, text, True, "", told.details)
+
+
+def slow_temporal(engine: Engine, request: Request, clock: Clock) -> Optional[Layer]:
+    """Its layer if it does not answer in time, and nothing more is asked of it. Raises EngineAway."""
+    finding = blocked(observe(engine, replace(request.temporal.wanted, queues=(), sample=0), clock))
+    if finding is None or finding.code != "temporal-slow":
+        return None
+    return Layer(TEMPORAL, Verdict.UNHEALTHY, (finding,), "does not answer in time")
 
 
 def look_at_posts(engine: Engine, request: Request) -> Layer:

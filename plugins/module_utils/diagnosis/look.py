@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import FrozenSet, List, Mapping, Set, Tuple
+from typing import List, Mapping, Set, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.layers import (
@@ -18,6 +18,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.layers i
     look_at_posts,
     look_at_temporal,
     settled_early,
+    slow_temporal,
     with_frontend,
     without_service,
 )
@@ -35,6 +36,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Engi
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict, error
 from ansible_collections.selfhost.postiz.plugins.module_utils.gate import worst
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import graph
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import Trouble
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.model import Snapshot
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.wait import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.pm2 import gate as pm2_gate
@@ -65,7 +67,14 @@ def _look(connect: Connect, request: Request, clock: Clock, container_seconds: f
     snapshot = outcome.observation.snapshot
     if containers.verdict is Verdict.HEALTHY and not _runs(snapshot, request.service):
         found[-1] = without_service(containers, request.service)
-    if not _runs(snapshot, request.service) or _blamed(outcome, snapshot, request.service):
+    if not _runs(snapshot, request.service):
+        return _complete(found)
+    blamed = _blamed(outcome, snapshot, request.service)
+    if blamed:
+        if TEMPORAL not in request.skip and all(trouble.service == "temporal" and trouble.code == "unhealthy" for trouble in blamed):
+            # Its health check may fail for no other reason than that it is slow.
+            slow = slow_temporal(engine, request, clock)
+            found += [slow] if slow else []
         return _complete(found)
     if ENDPOINTS not in request.skip and containers.verdict is not Verdict.SETTLING:
         found.append(with_frontend(look_at_endpoint(snapshot, request), engine, request))
@@ -100,10 +109,10 @@ def _runs(snapshot: Snapshot, service: str) -> bool:
     return any(item.service == service and item.state == "running" for item in snapshot.containers)
 
 
-def _blamed(outcome: Outcome, snapshot: Snapshot, service: str) -> FrozenSet[str]:
-    """Ailing services that this one stands on: until they are well, nothing above can be judged."""
+def _blamed(outcome: Outcome, snapshot: Snapshot, service: str) -> Tuple[Trouble, ...]:
+    """Of services that this one stands on: until they are well, nothing above can be judged."""
     if outcome.judgement is None:
-        return frozenset()
+        return ()
     below: Set[str] = set()
     pending = [service]
     dependencies = graph(snapshot)
@@ -114,7 +123,7 @@ def _blamed(outcome: Outcome, snapshot: Snapshot, service: str) -> FrozenSet[str
             if name not in below:
                 below.add(name)
                 pending.append(name)
-    return frozenset(trouble.service for trouble in outcome.judgement.troubles) & (below - {service})
+    return tuple(trouble for trouble in outcome.judgement.troubles if trouble.service in below - {service})
 
 
 def verdict(layers: Tuple[Layer, ...]) -> Verdict:

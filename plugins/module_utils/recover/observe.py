@@ -39,7 +39,6 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project im
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import blocked
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import observe as ask_temporal
 
-_BY_HEALTHCHECK = ("unhealthy", "starting", "starting-too-long", "flapping")
 _LAYERS = ("engine", "pm2", "temporal", "posts", "host")
 
 
@@ -174,14 +173,12 @@ def _missing(absent: FrozenSet[str], present: FrozenSet[str], service: str) -> L
 
 
 def _below_the_apps(engine: Engine, asked: Diagnosis, layers: Tuple[Layer, ...], clock: Clock) -> List[Finding]:
-    """The look stops at ailing apps, and at health checks that fail; what is wrong with Temporal comes before both."""
+    """The look stops at ailing apps; what is wrong with Temporal comes before them."""
     by_name = {layer.name: layer for layer in layers}
     ailing = [finding.code for finding in by_name[CONTAINERS].errors]
-    if TEMPORAL in asked.skip or not all(code in _BY_HEALTHCHECK for code in ailing):
+    if TEMPORAL in asked.skip or by_name[TEMPORAL].judged or not by_name[PM2].errors:
         return []
-    if by_name[TEMPORAL].judged:
-        return [item for item in by_name[TEMPORAL].errors if ailing and item.code == "temporal-slow"]
-    if not ailing and not by_name[PM2].errors:
+    if not all(code in gate.BY_HEALTHCHECK for code in ailing):
         return []
     obstacle = blocked(ask_temporal(engine, replace(asked.temporal.wanted, queues=(), sample=0), clock))
     # A server that does not answer in time fails its own health check, and those of all that ask it.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import gate, steady
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import layers as module
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import look as look_module
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import (
     CONTAINERS,
     ENDPOINTS,
@@ -29,6 +31,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
     EngineUnreachable,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict, error, warning
+from ansible_collections.selfhost.postiz.plugins.module_utils.health.judgement import Trouble
 from fake_engine import FakeEngine
 
 
@@ -68,6 +71,47 @@ def test_what_has_recovered_comes_after_what_is_broken() -> None:
 def test_the_apps_explain_what_their_proxy_shows() -> None:
     seen = layers(**{ENDPOINTS: (Verdict.UNHEALTHY, (REFUSED,)), PM2: (Verdict.UNHEALTHY, (GHOST,))})
     assert gate.findings(seen) == (GHOST, REFUSED)
+
+
+SLOW = error("temporal-slow", "temporal", "no answer in time.", "look at the load.")
+FAILS = error("unhealthy", "temporal-admin-tools", "it is unhealthy.", "read its health checks.")
+ENDED = error("exited", "temporal-admin-tools", "it ended.", "start it.")
+
+
+@pytest.mark.parametrize(("container", "first"), [(FAILS, SLOW), (FLAPPING, SLOW), (ENDED, ENDED)])
+def test_a_slow_temporal_explains_the_health_checks_that_ask_it(container: Finding, first: Finding) -> None:
+    seen = layers(**{CONTAINERS: (Verdict.UNHEALTHY, (container,)), TEMPORAL: (Verdict.UNHEALTHY, (SLOW,))})
+    assert gate.findings(seen)[0] == first
+
+
+@pytest.mark.parametrize(
+    ("ailing", "slow", "asked", "judged"),
+    [
+        ({"temporal": "unhealthy"}, True, 1, True),
+        ({"temporal": "unhealthy"}, False, 1, False),
+        ({"temporal": "exited"}, True, 0, False),
+        ({"temporal": "unhealthy", "temporal-elasticsearch": "unhealthy"}, True, 0, False),
+    ],
+)
+def test_a_temporal_that_fails_its_health_check_is_asked_whether_it_is_slow(
+    monkeypatch: pytest.MonkeyPatch, ailing: dict[str, str], slow: bool, asked: int, judged: bool
+) -> None:
+    layer = Layer(TEMPORAL, Verdict.UNHEALTHY, (SLOW,)) if slow else None
+    calls: list[Request] = []
+    outcome = SimpleNamespace(
+        observation=SimpleNamespace(
+            snapshot=SimpleNamespace(
+                containers=[SimpleNamespace(service="postiz", state="running", depends_on=())], project="x"
+            )
+        ),
+        judgement=SimpleNamespace(troubles=tuple(Trouble(code, name, "", "ails") for name, code in ailing.items())),
+    )
+    seen = Layer(CONTAINERS, Verdict.UNHEALTHY)
+    monkeypatch.setattr(look_module, "look_at_containers", lambda *_given: (seen, outcome))
+    monkeypatch.setattr(look_module, "slow_temporal", lambda _engine, given, _clock: calls.append(given) or layer)
+    found = look_module.look(lambda: OneContainer(), request(), Clock(), 0.0)  # type: ignore[arg-type, return-value]
+    assert len(calls) == asked
+    assert next(item for item in found if item.name == TEMPORAL).judged is judged
 
 
 def test_settling_tells_no_cause_and_says_to_wait() -> None:

@@ -116,18 +116,20 @@ def test_what_is_wrong_with_temporal_comes_before_what_the_apps_show(monkeypatch
 
 
 def test_a_health_check_that_fails_because_temporal_is_slow_is_no_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = unhealthy(TEMPORAL, "temporal-slow", "temporal")
+    for service in ("temporal", "temporal-admin-tools"):
+        ailing = unhealthy(CONTAINERS, "unhealthy", service)
+        codes = [cause.code for cause in seen(monkeypatch, ailing, asked).situation.cause]
+        assert codes == ["temporal-slow", "unhealthy"]
+    # The look stops at ailing apps.
     slow = error("temporal-slow", "temporal", "no answer in time.", "do.")
     away = error("temporal-unreachable", "temporal", "nothing serves.", "do.")
-    ailing = unhealthy(CONTAINERS, "unhealthy", "temporal")
-    assert seen(monkeypatch, ailing, obstacle=slow).situation.cause[0].code == "temporal-slow"
-    assert seen(monkeypatch, ailing, obstacle=away).situation.cause[0].code == "unhealthy"
-    ended = unhealthy(CONTAINERS, "exited", "temporal")
-    assert seen(monkeypatch, ended, obstacle=slow).situation.cause[0].code == "exited"
-    # Of a service that nothing waits for: the look went on to Temporal itself.
     tools = unhealthy(CONTAINERS, "unhealthy", "temporal-admin-tools")
-    asked = unhealthy(TEMPORAL, "temporal-slow", "temporal")
-    codes = [cause.code for cause in seen(monkeypatch, tools, asked).situation.cause]
-    assert codes == ["temporal-slow", "unhealthy"]
+    apps = unhealthy(PM2, "not-listening", "backend")
+    assert seen(monkeypatch, tools, apps, obstacle=slow).situation.cause[0].code == "temporal-slow"
+    assert seen(monkeypatch, tools, apps, obstacle=away).situation.cause[0].code != "temporal-unreachable"
+    ended = unhealthy(CONTAINERS, "exited", "temporal-admin-tools")
+    assert seen(monkeypatch, ended, apps, obstacle=slow).situation.cause[0].code != "temporal-slow"
 
 
 @pytest.mark.parametrize(

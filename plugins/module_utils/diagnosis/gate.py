@@ -66,7 +66,7 @@ def findings(layers: Tuple[Layer, ...]) -> Tuple[Finding, ...]:
     by_name = {layer.name: layer for layer in layers}
     explained = by_name[PM2].judged and by_name[PM2].verdict is Verdict.UNHEALTHY
     order = [layer.name for layer in layers]
-    slow = any(finding.code == "temporal-slow" for finding in by_name[TEMPORAL].errors)
+    slow = any(finding.code == "temporal-slow" for layer in layers for finding in layer.errors)
     if slow and all(finding.code in BY_HEALTHCHECK for finding in by_name[CONTAINERS].errors):
         order.sort(key=lambda name: name != TEMPORAL)
     if explained:

@@ -71,7 +71,9 @@ def _look(connect: Connect, request: Request, clock: Clock, container_seconds: f
         return _complete(found)
     blamed = _blamed(outcome, snapshot, request.service)
     if blamed:
-        if TEMPORAL not in request.skip and all(trouble.service == "temporal" and trouble.code == "unhealthy" for trouble in blamed):
+        if TEMPORAL not in request.skip and all(
+            trouble.service == "temporal" and trouble.code == "unhealthy" for trouble in blamed
+        ):
             # Its health check may fail for no other reason than that it is slow.
             slow = slow_temporal(engine, request, clock)
             found += [slow] if slow else []

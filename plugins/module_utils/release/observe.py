@@ -51,7 +51,8 @@ class Seen:
     """`running` are the images of the stack's containers as they run now; `managed`: the compose file is ours.
 
     `present` are the identifiers of recorded images that are on the host; `postgresql` are major versions, by service;
-    `others` are containers of other projects that run by one of the wanted names.
+    `others` are containers of other projects that run by one of the wanted names; `recorded_changes` are what changes in
+    the compose file on the way back to a recorded release, by its number.
     """
 
     containers: Tuple[Container, ...]
@@ -67,6 +68,7 @@ class Seen:
     postgresql: Mapping[str, str] = field(default_factory=dict)
     others: Tuple[Container, ...] = ()
     ended: Ended = field(default_factory=Ended)
+    recorded_changes: Mapping[int, Tuple[str, ...]] = field(default_factory=dict)
 
 
 def observe(wanted: Parameters, engine: Engine, now: float) -> Seen:
@@ -88,11 +90,17 @@ def observe(wanted: Parameters, engine: Engine, now: float) -> Seen:
         records=kept,
         present=_present(kept, images),
         compose_changes=() if wanted.compose is None else compose_changes(text, wanted.compose),
+        recorded_changes=_recorded_changes(text, wanted, kept),
         managed=MANAGED in text,
         now=now,
         others=_others(wanted, engine),
         postgresql={service: _major(detail) for service, detail in details.items() if _major(detail)},
     )
+
+
+def _recorded_changes(text: str, wanted: Parameters, kept: Tuple[Release, ...]) -> Mapping[int, Tuple[str, ...]]:
+    texts = {release.number: records.compose_text(wanted.directory, release.number) for release in kept}
+    return {number: compose_changes(text, then) for number, then in texts.items() if then}
 
 
 def _others(wanted: Parameters, engine: Engine) -> Tuple[Container, ...]:

@@ -21,6 +21,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack.transaction 
 
 _RECORD = "release.json"
 _FILES = "files"
+_FORMER = ".former-"
 _NEEDED = (COMPOSE_FILE, ".env")
 _KEPT = (*_NEEDED, "dynamicconfig", "boot-guard")
 
@@ -28,11 +29,13 @@ _KEPT = (*_NEEDED, "dynamicconfig", "boot-guard")
 def read(directory: str) -> Tuple[Release, ...]:
     """All records, oldest first; one that was not finished is none."""
     folder = os.path.join(directory, RELEASES)
-    found = []
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        if name.isdigit():
-            found.append(_load(os.path.join(folder, name, _RECORD)))
-    return tuple(found)
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    numbers = {
+        int(name)
+        for name in (item[len(_FORMER) :] if item.startswith(_FORMER) else item for item in names)
+        if name.isdigit()
+    }
+    return tuple(_load(os.path.join(_place(directory, number), _RECORD)) for number in sorted(numbers))
 
 
 def _load(place: str) -> Release:
@@ -54,10 +57,7 @@ def named(directory: str, number: int) -> Optional[Release]:
 
 
 def write(directory: str, release: Release) -> None:
-    """Record a release with the files that are in place now; complete under its name, or not there at all.
-
-    Of what runs only: killed in the middle, a record that was there may be gone, and the next run makes another one.
-    """
+    """Record a release with the files that are in place now; of one that was recorded, either record is there, whole."""
     folder = os.path.join(directory, RELEASES)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     draft = os.path.join(folder, f".draft-{release.number}")
@@ -71,10 +71,11 @@ def write(directory: str, release: Release) -> None:
             shutil.copy2(source, target)
     _store(draft, release)
     sync_tree(draft)
-    place, former = _place(directory, release.number), os.path.join(folder, f".former-{release.number}")
-    shutil.rmtree(former, ignore_errors=True)
+    place, former = os.path.join(folder, _name(release.number)), os.path.join(folder, _FORMER + _name(release.number))
     if os.path.isdir(place):
+        shutil.rmtree(former, ignore_errors=True)
         os.rename(place, former)
+        sync_folder(folder)
     os.rename(draft, place)
     sync_folder(folder)
     shutil.rmtree(former, ignore_errors=True)
@@ -100,7 +101,8 @@ def _store(folder: str, release: Release) -> None:
 
 def drop(directory: str, number: int) -> None:
     """Forget a release."""
-    shutil.rmtree(_place(directory, number), ignore_errors=True)
+    for name in (_FORMER + _name(number), _name(number)):
+        shutil.rmtree(os.path.join(directory, RELEASES, name), ignore_errors=True)
 
 
 def assert_whole(directory: str, number: int) -> None:
@@ -148,5 +150,21 @@ def _files(directory: str, number: int) -> Dict[str, Tuple[str, int]]:
     return found
 
 
+def compose_text(directory: str, number: int) -> str:
+    """The compose file of a release; empty if its record has none."""
+    try:
+        with open(os.path.join(_place(directory, number), _FILES, COMPOSE_FILE), encoding="utf-8") as stream:
+            return stream.read()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def _place(directory: str, number: int) -> str:
-    return os.path.join(directory, RELEASES, f"{number:04d}")
+    """Its folder; the former one, if a run ended while it was replaced."""
+    place = os.path.join(directory, RELEASES, _name(number))
+    former = os.path.join(directory, RELEASES, _FORMER + _name(number))
+    return former if os.path.isdir(former) and not os.path.isdir(place) else place
+
+
+def _name(number: int) -> str:
+    return f"{number:04d}"

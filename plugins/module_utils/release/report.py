@@ -84,7 +84,7 @@ def planned(wanted: Parameters, seen: Seen, found: Plan, workflows: Optional[Run
         "pull": [image.pinned or image.reference for image in found.pull],
         "version_from": seen.version,
         "version_to": found.version,
-        "compose_changes": list(seen.compose_changes),
+        "compose_changes": list(_compose_changes(seen, found)),
         "workflows": [{"type": name, "running": count} for name, count in (workflows or Running()).types],
         "releases": [_release(item) for item in seen.records],
         "findings": [finding.as_dict() for finding in found.findings],
@@ -97,9 +97,17 @@ def planned(wanted: Parameters, seen: Seen, found: Plan, workflows: Optional[Run
 
 
 def _compose(seen: Seen, found: Plan) -> List[str]:
-    if found.decision == NOTHING or not seen.compose_changes:
+    changes = _compose_changes(seen, found)
+    if found.decision == NOTHING or not changes:
         return []
-    return ["", "Changes in the compose file:", *(f"  {line}" for line in seen.compose_changes)]
+    return ["", "Changes in the compose file:", *(f"  {line}" for line in changes)]
+
+
+def _compose_changes(seen: Seen, found: Plan) -> Tuple[str, ...]:
+    """On the way back, the recorded file takes the place of the one that is there."""
+    return (
+        seen.recorded_changes.get(found.back_to, ()) if found.decision in (ROLLBACK, RETURN) else seen.compose_changes
+    )
 
 
 def _known_as(wanted: Parameters, found: Plan) -> str:

@@ -16,8 +16,9 @@ import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, Mapping, Optional, Tuple
+from typing import Dict, Iterable, Iterator, Mapping, Optional, Set, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.durable import sync_folder
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
 
 _STAGED = os.path.join("state", "staged")
@@ -104,6 +105,7 @@ def stage(directory: str, files: Tuple[WantedFile, ...]) -> Dict[str, str]:
     for number, wanted in enumerate(files):
         staged[wanted.path] = os.path.join(folder, f"{number}-{os.path.basename(wanted.path).lstrip('.')}")
         _write(staged[wanted.path], wanted.content, wanted.mode)
+    sync_folder(folder)
     return staged
 
 
@@ -113,6 +115,8 @@ def commit(directory: str, staged: Mapping[str, str]) -> None:
     draft = os.path.join(folder, _MANIFEST + ".draft")
     _write(draft, json.dumps(dict(staged)), 0o600)
     os.replace(draft, os.path.join(folder, _MANIFEST))
+    for kept in (folder, os.path.dirname(folder)):
+        sync_folder(kept)
     _carry_out(directory, staged)
     discard(directory)
 
@@ -136,6 +140,19 @@ def _carry_out(directory: str, staged: Mapping[str, str]) -> None:
         target = os.path.join(directory, path)
         os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
         os.replace(source, target)
+    for folder in sorted(_folders(directory, staged), reverse=True) if staged else ():
+        sync_folder(folder)
+
+
+def _folders(directory: str, paths: Iterable[str]) -> Set[str]:
+    """Those that hold these files, up to the stack's own."""
+    found = {directory}
+    for path in paths:
+        inside = os.path.dirname(path)
+        while inside:
+            found.add(os.path.join(directory, inside))
+            inside = os.path.dirname(inside)
+    return found
 
 
 def _write(path: str, content: str, mode: int) -> None:

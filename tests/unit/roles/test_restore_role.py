@@ -88,6 +88,29 @@ def test_postiz_that_did_not_run_is_not_started(tmp_path: Path) -> None:
     assert "Postiz did not run." in play.output
 
 
+@pytest.mark.parametrize(("begun", "ran"), [(False, True), (False, False), (True, True)])
+def test_a_restore_that_is_refused_late_leaves_postiz_as_it_was(tmp_path: Path, begun: bool, ran: bool) -> None:
+    """The backup of what is there has stopped it. One that has begun is carried on instead."""
+    there = {"docker_host_info/running": {"containers": [{"Id": "1"}] if ran else []}}
+    answers = {"stack_restore/files": REFUSED, "stack_restore/look": {"under_way": begun}}
+    play = Play(tmp_path, {**answers, **there})
+    assert not play.good
+    assert play.steps == ["plan", "files", "plan"]
+    started = [call["services"] for call in play.of("docker_compose_v2") if call["key"] != "stopped"]
+    assert started == ([["postiz"]] if ran and not begun else [])
+    end = "The restore has begun: run it again, and it goes on."
+    if not begun:
+        end = f"Nothing was restored. Postiz {'runs as before' if ran else 'did not run'}."
+    assert f"REFUSED {end}" in play.output
+
+
+def test_a_restore_without_a_backup_of_what_is_there_is_refused_late(tmp_path: Path) -> None:
+    play = Play(tmp_path, {"stack_restore/files": REFUSED}, restore_safety_backup=False)
+    assert not play.good
+    assert not play.of("docker_compose_v2")
+    assert "REFUSED Nothing was restored." in play.output
+
+
 def test_files_alone_need_no_backup_of_data(tmp_path: Path) -> None:
     play = Play(tmp_path, {"stack_restore": {**PLAN, "parts": ["config"]}})
     assert not play.of("stack_backup")

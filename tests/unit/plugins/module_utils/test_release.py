@@ -300,6 +300,55 @@ def test_what_is_left_is_recorded_with_the_files_that_it_has_by_then(tmp_path: P
     assert [path.name for path in (tmp_path / "state" / "releases").iterdir()] == ["0003"]
 
 
+@pytest.mark.parametrize("moves", [0, 1])
+def test_a_record_that_is_replaced_is_never_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int) -> None:
+    """Killed before or after the former one has moved away: that one counts, its files too, until the new one is there."""
+    directory, compose = str(tmp_path), tmp_path / "compose.yaml"
+    compose.write_text("old\n")
+    (tmp_path / ".env").write_text("SECRET=x\n")
+    old = Release(3, "t", "v1.0.0", (OLD,), "/backup")
+    records.write(directory, old)
+    compose.write_text("new\n")
+    rename, left = os.rename, [moves]
+
+    def killed(source: str, target: str) -> None:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        rename(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            records.write(directory, replace(old, at="later"))
+    assert records.read(directory) == (old,)
+    assert records.compose_text(directory, 3) == "old\n"
+    records.set_backup(directory, 3, "/other")
+    assert records.place_files(directory, 3) == ("compose.yaml",)
+    compose.write_text("new\n")
+    records.write(directory, replace(old, at="later"))
+    assert records.read(directory) == (replace(old, at="later"),)
+    assert [path.name for path in (tmp_path / "state" / "releases").iterdir()] == ["0003"]
+    records.drop(directory, 3)
+    assert list((tmp_path / "state" / "releases").iterdir()) == []
+
+
+@pytest.mark.parametrize("decision", ["rollback", "upgrade"])
+def test_the_way_back_tells_what_changes_in_the_compose_file(tmp_path: Path, decision: str) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {postiz: {image: old}}\n")
+    (tmp_path / ".env").write_text("SECRET=x\n")
+    records.write(str(tmp_path), Release(3, "t", "v1.0.0", (OLD,), "/backup"))
+    (tmp_path / "compose.yaml").write_text("services: {postiz: {image: new}}\n")
+    text = records.compose_text(str(tmp_path), 3)
+    back = {3: compose_changes((tmp_path / "compose.yaml").read_text(), text)}
+    there = seen(recorded_changes=back, compose_changes=("services.postiz.image: new -> newer",))
+    found = plan.Plan(decision, (), (), (), "", 3, ())
+    told = report.planned(parameters(directory=str(tmp_path)), there, found)
+    expected = "services.postiz.image: new -> " + ("old" if decision == "rollback" else "newer")
+    assert told["compose_changes"] == [expected]
+    assert f"Changes in the compose file:\n  {expected}" in told["report"]
+
+
 def test_what_is_left_is_recorded_with_the_names_that_its_files_have_by_then(tmp_path: Path) -> None:
     """The same image by another name: going back gives that name to it. One that was lost since is the record's."""
     directory = str(tmp_path)

@@ -58,6 +58,33 @@ def test_a_decided_placement_is_finished(tmp_path: Path, monkeypatch: pytest.Mon
     assert (tmp_path / "boot-guard/x.sh").exists()
 
 
+def test_power_that_fails_leaves_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each rename is on the disk before what relies on it: the staged files, the manifest, the places, then the removal."""
+    happened: list[str] = []
+    fsync, move, remove = os.fsync, os.replace, transaction.shutil.rmtree
+
+    def told(what: str) -> str:
+        return str(Path(what).relative_to(tmp_path))
+
+    def synced(handle: int) -> None:
+        happened.append(f"sync {told(str(Path(f'/proc/self/fd/{handle}').readlink()))}")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(
+        transaction.os, "replace", lambda old, new: (happened.append(f"move {told(new)}"), move(old, new))
+    )
+    monkeypatch.setattr(
+        transaction.shutil, "rmtree", lambda path, **more: (happened.append("remove"), remove(path, **more))
+    )
+    place(tmp_path)
+    decided = happened.index("move state/staged/manifest.json")
+    first, gone = happened.index("move .env"), happened.index("remove")
+    assert "sync state/staged" in happened[:decided]
+    assert {"sync state/staged", "sync state"} <= set(happened[decided:first])
+    assert {"sync .", "sync boot-guard"} <= set(happened[happened.index("move boot-guard/x.sh") : gone])
+
+
 def test_an_undecided_placement_is_dropped(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("A=0\n")
     transaction.stage(str(tmp_path), FILES)

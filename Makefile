@@ -22,7 +22,7 @@ LINTERS := lint-python lint-yaml lint-shell lint-tree lint-argument-specs lint-f
 # The others have targets of their own beside them: `make molecule SCENARIOS=--all` runs all.
 SCENARIOS ?= --scenario-name provision --scenario-name frontend
 
-.PHONY: $(LINTERS) frontend-upgrades upgrade-kills upgrades engine-restart findings gates help demo clean test lint format types unit sanity molecule outage posts bundle fidelity bench compat images environment-demo environment-dev backup recover recover-matrix
+.PHONY: $(LINTERS) fleet frontend-upgrades upgrade-kills upgrades engine-restart findings gates help demo clean test lint format types unit sanity molecule outage posts bundle fidelity bench compat images environment-demo environment-dev backup recover recover-matrix
 
 help: ## This list
 	@printf 'usage: make TARGET\n\n'
@@ -130,9 +130,12 @@ frontend-upgrades: environment-dev ## A patched frontend through upgrades of the
 upgrades: environment-dev ## Upgrades, broken releases and the way back, with a registry
 	pytest -q tests/lab/test_upgrade.py
 
+fleet: environment-dev ## Two servers behind SSH and sudo: provisioned, upgraded one after the other, lost in the middle
+	pytest -q tests/lab/test_fleet.py
+
 backup: environment-dev ## Backup, restore and drill: killed at every step, nothing twice, on the lab
 	tests/lab/lab images
-	pytest -q tests/lab/test_backup.py
+	pytest -q tests/lab/test_backup.py tests/lab/test_backup_foreign.py
 
 outage: environment-dev ## An outage and its repair, killed at random, again and again (OUTAGE_RUNS=20)
 	tests/lab/lab images

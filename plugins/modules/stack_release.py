@@ -12,7 +12,7 @@ short_description: The transaction of an upgrade or rollback of a Postiz stack
 version_added: 0.1.0
 description:
   - Plans an upgrade or a rollback, keeps its journal on the host, and records each release with its image digests and files.
-  - It is what the role P(selfhost.postiz.upgrade#role) is built on. Backups, Compose and the health gate are steps of the role;
+  - It is what the role P(selfhost.postiz.upgrade#role) is built on. Compose and the health gate are steps of the role;
     this module announces each of them in the journal before it begins.
   - The journal, C(state/upgrade/journal.jsonl) in the stack's directory, is the lock, too. It says who works since when.
     A run that was killed at any point is carried on by the next, or undone by it.
@@ -47,7 +47,8 @@ options:
     description:
       - V(planned) says what would be done, and changes nothing.
       - V(begun) takes the journal, or takes over one whose owner is gone, and records what runs now.
-      - V(stepped) announces O(steps), and does those that are this module's own (C(stop), C(recreate), C(back-stop), C(back-files)).
+      - V(stepped) announces O(steps), and does those that are this module's own (C(stop), C(recreate), C(back-stop), C(back-files),
+        and with O(backup), C(backup) and C(back-backup)).
       - V(turned) keeps the evidence of a failed release and turns the transaction back.
       - V(committed) and V(returned) prove that the images that run are the planned or recorded ones, and close the journal.
     type: str
@@ -131,10 +132,34 @@ options:
       - back-guard
       - back-recreate
       - back-prove
-  info:
-    description: Facts to be remembered with the step that has ended.
+  backup:
+    description:
+      - What the steps C(backup) and C(back-backup) take, as M(selfhost.postiz.stack_backup) does. That is the databases, as they
+        are once their writers have ended. Without it, these steps are only announced.
     type: dict
-    default: {}
+    suboptions:
+      directory:
+        description: Folder for backups.
+        type: path
+        required: true
+      label:
+        description: A word that becomes part of its name.
+        type: str
+        required: true
+      exclude:
+        description: What is left out on purpose.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: As of M(selfhost.postiz.stack_backup).
+            type: str
+            required: true
+          reason:
+            description: Why. It stands in the manifest.
+            type: str
+            required: true
   cause:
     description: With O(state=turned), the first cause of the failure.
     type: str

@@ -20,12 +20,11 @@ from tree import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "lab"))
 
-from labkit import clientsettings
+from labkit import clientsettings, compose
 
 CACHE = REPOSITORY / ".cache" / "compat"
 INVENTORY = REPOSITORY / "tests" / "lab" / "inventory"
 CONTAINER = "postiz-lab/ansible:trixie"
-COMPOSE_HERE = '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}'
 COMPOSE_THERE = "/usr/local/lib/docker/cli-plugins/docker-compose"
 SOCKET = "/var/run/docker.sock"
 RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
@@ -44,8 +43,7 @@ CORES = (Core("oldest", range(10, 13)), Core("newest", range(12, 15)))
 
 def container_prefix() -> list[str]:
     """Run a program in the other Debian, with this checkout, engine and package-client settings."""
-    compose = Path(run([], "docker", "info", "--format", COMPOSE_HERE).strip()).resolve()
-    binds = [f"{REPOSITORY}:{REPOSITORY}", f"{SOCKET}:{SOCKET}", f"{compose}:{COMPOSE_THERE}:ro"]
+    binds = [f"{REPOSITORY}:{REPOSITORY}", f"{SOCKET}:{SOCKET}", f"{compose.program()}:{COMPOSE_THERE}:ro"]
     binds += [f"{path}:{mount['bind']}:ro" for path, mount in clientsettings.builder_mounts().items()]
     environment = {**clientsettings.builder_environment(), **ansible_environment()}
     environment = {name: value for name, value in environment.items() if not value.startswith("/cache/")}

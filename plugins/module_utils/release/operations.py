@@ -33,7 +33,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.release.steps impo
 
 UNDER_WAY = "upgrade-under-way"
 # A step of a run whose controller was killed may still be stopping Postiz, or be in Compose's hands.
-_STEP_SECONDS = 120
+# A step of another run may be a backup.
+_STEP_SECONDS = 600
+_COMPOSE_SECONDS = 120
 
 
 def run(wanted: Parameters, check_mode: bool, clock: Clock, engine: Optional[Engine] = None) -> Outcome:
@@ -97,7 +99,7 @@ def _begun(wanted: Parameters, engine: Engine, clock: Clock) -> Outcome:
     if missing:
         raise StackError(f"Not on the host: {', '.join(missing)}.", "let the role upgrade pull it; then begin again.")
     if seen.transaction is not None:
-        leftovers.wait_until_gone(wanted.project, wanted.directory, clock, _STEP_SECONDS)
+        leftovers.wait_until_gone(wanted.project, wanted.directory, clock, _COMPOSE_SECONDS)
         journal.note(wanted.directory, clock.now(), "taken", owner=wanted.owner)
         if found.decision == plan.RETURN and seen.transaction.direction == FORWARD:
             text = "An interrupted upgrade was undone, because another target is wanted now."

@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.parameters import Request as BackupRequest
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import saving
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import (
     BACK_STEPS,
     FORWARD_STEPS,
@@ -47,7 +49,7 @@ ARGUMENT_SPEC: Dict[str, Any] = {
     "break_lock": {"type": "bool", "default": False},
     "stale_after": {"type": "float", "default": 3600},
     "steps": {"type": "list", "elements": "str", "default": [], "choices": [*FORWARD_STEPS, *BACK_STEPS]},
-    "info": {"type": "dict", "default": {}},
+    "backup": {"type": "dict", "options": saving.OPTIONS},
     "cause": {"type": "str", "default": ""},
     "verdict": {"type": "json", "default": "{}"},
     "log_lines": {"type": "int", "default": 500},
@@ -57,7 +59,10 @@ ARGUMENT_SPEC: Dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Parameters:
-    """The inputs of `ARGUMENT_SPEC`. `moving` are the services whose tags are looked up at their registry each time."""
+    """The inputs of `ARGUMENT_SPEC`. `moving` are the services whose tags are looked up at their registry each time.
+
+    `backup` is what the steps `backup` and `back-backup` take; without it they are only announced.
+    """
 
     project: str
     directory: str
@@ -74,7 +79,7 @@ class Parameters:
     break_lock: bool
     stale_after: float
     steps: Tuple[str, ...]
-    info: Mapping[str, Any] = field(default_factory=dict)
+    backup: Optional[BackupRequest] = None
     cause: str = ""
     verdict: str = "{}"
     log_lines: int = 500
@@ -112,7 +117,7 @@ def parse(params: Mapping[str, Any]) -> Parameters:
         break_lock=params["break_lock"],
         stale_after=params["stale_after"],
         steps=tuple(params["steps"]),
-        info=params["info"],
+        backup=saving.request(params["project"], params["service"], params["backup"]) if params["backup"] else None,
         cause=params["cause"],
         verdict=params["verdict"] if isinstance(params["verdict"], str) else "{}",
         log_lines=params["log_lines"],

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import re
-from typing import Iterable, Tuple
+from typing import Dict, Iterable, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError, Unfinished
-from ansible_collections.selfhost.postiz.plugins.module_utils.release import evidence, journal, records, report
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import evidence, journal, records, report, saving
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.keeping import opened, release_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import (
     BACK,
@@ -24,6 +24,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.release.model impo
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters import Parameters
 
 _LONGEST_CAUSE = 1000
+_SAVING = ("backup", "back-backup")
 _UNTOLD = "a task failed; its message is above"
 
 
@@ -31,16 +32,18 @@ def stepped(wanted: Parameters, engine: Engine, clock: Clock, found: Transaction
     """Announce the steps and do those that are this module's own; the step before is done, or this would not be called."""
     changed = False
     if found.started and found.started not in wanted.steps:
-        journal.note(wanted.directory, clock.now(), "done", step=found.started, info=dict(wanted.info))
-    elif wanted.info:
-        journal.note(wanted.directory, clock.now(), "noted", info=dict(wanted.info))
+        journal.note(wanted.directory, clock.now(), "done", step=found.started)
     for number, step in enumerate(wanted.steps):
         journal.note(wanted.directory, clock.now(), "started", step=step)
         act = _ACTS.get(step)
         if act is not None:
             changed = act(wanted, engine, found) or changed
-        if number + 1 < len(wanted.steps):
-            journal.note(wanted.directory, clock.now(), "done", step=step)
+        info: Dict[str, str] = {}
+        if step in _SAVING and wanted.backup is not None:
+            info[step] = saving.save(wanted.backup, engine, clock)
+            changed = True
+        if info or number + 1 < len(wanted.steps):
+            journal.note(wanted.directory, clock.now(), "done", step=step, info=info)
     release = records.named(wanted.directory, found.back_to)
     image = release.image(wanted.service) if release is not None else None
     payload = {**report.empty(), **report.progress(opened(wanted))}

@@ -11,6 +11,7 @@ NODE_BUILDER = "postiz-lab/builder-node:22"
 JAVA = "postiz-lab/java:17"
 JAVA_BUILDER = "postiz-lab/builder-java:17"
 ANSIBLE = "postiz-lab/ansible:trixie"
+HOST = "postiz-lab/host:trixie"
 ADMIN_TOOLS = "postiz-lab/temporal-admin-tools:1.28.1"
 REGISTRY = "postiz-lab/registry:bookworm"
 POSTIZ = "postiz-lab/postiz:v1"
@@ -62,6 +63,7 @@ IMAGES = (
     Image(BASE, "base"),
     Image(BUILDER, "builder", (BASE,)),
     Image(ANSIBLE, "ansible", (BASE,)),
+    Image(HOST, "host", (ANSIBLE,)),
     Image(NODE, "node", (BASE,), ("node",)),
     Image(NODE_BUILDER, "builder-node", (BUILDER,), ("node",)),
     Image("postiz-lab/postgres:17", "postgres", (BASE,), ("postgres-17",), {"MAJOR": "17"}),
@@ -89,7 +91,9 @@ IMAGES = (
     ),
 )
 
-BUILD_ONLY = frozenset({ANSIBLE, BROWSER, REGISTRY, *BUILDABLE.values(), BUILDER, NODE_BUILDER, JAVA, JAVA_BUILDER})
+BUILD_ONLY = frozenset(
+    {ANSIBLE, HOST, BROWSER, REGISTRY, *BUILDABLE.values(), BUILDER, NODE_BUILDER, JAVA, JAVA_BUILDER}
+)
 SHIPPED = tuple(image.name for image in IMAGES if image.name not in BUILD_ONLY)
 """What ``lab images`` builds when no name is given; the others follow as parents."""
 

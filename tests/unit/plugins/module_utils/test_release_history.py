@@ -8,13 +8,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.parameters import Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.images import ImageDetail
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineLost, Refused, StackError
-from ansible_collections.selfhost.postiz.plugins.module_utils.release import closing, journal, operations, records
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import (
+    closing,
+    journal,
+    operations,
+    records,
+    saving,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import RELEASES
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters import ARGUMENT_SPEC, parse
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.layout import MANAGED
@@ -29,6 +36,7 @@ class Stack:
         self.directory = directory
         self.backups = 0
         self.keep = 3
+        self.happened: list[str] = []
         self.images = SimpleNamespace(detail=self._detail, tag=lambda *_names: None, untag=lambda _name: None)
         (directory / ".env").write_text("SECRET=x\n")
         self.run("v1")
@@ -51,12 +59,20 @@ class Stack:
         given = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
         mine = {"project": "p", "directory": str(self.directory), "owner": "me@here:boot:1:2", "pull": "never"}
         engine: Any = SimpleNamespace(
-            containers=self.containers, project_containers=self.containers, images=lambda: self.images
+            containers=self.containers,
+            project_containers=self.containers,
+            images=lambda: self.images,
+            detail=lambda _identifier: SimpleNamespace(stop_seconds=10),
+            acts=lambda: SimpleNamespace(stop=lambda *_given: self.happened.append("stopped")),
         )
         wanted = parse({**given, **mine, "keep": self.keep, "state": state, **more})
         return operations.run(wanted, False, Clock(), engine)
 
-    def backup(self) -> str:
+    def saved(self, label: str) -> dict[str, object]:
+        return {"directory": str(self.directory / "backups"), "label": label, "exclude": []}
+
+    def backup(self, wanted: Request, *_given: object) -> str:
+        self.happened.append(wanted.label)
         self.backups += 1
         folder = self.directory / "backups" / str(self.backups)
         folder.mkdir(parents=True)
@@ -65,7 +81,7 @@ class Stack:
     def upgrade(self, version: str) -> Outcome:
         images = [{"service": "postiz", "image": f"postiz:{version}", "digest": ""}]
         self.asked("begun", images=images)
-        self.asked("stepped", steps=["recreate"], info={"backup": self.backup()})
+        self.asked("stepped", steps=["stop", "backup", "recreate"], backup=self.saved("before-upgrade"))
         self.run(version)
         return self.asked("committed")
 
@@ -74,8 +90,8 @@ class Stack:
         return self.finish_rollback() if begun.payload["decision"] == "rollback" else begun
 
     def finish_rollback(self) -> Outcome:
-        info = {"back-backup": self.backup()}
-        back_to = self.asked("stepped", steps=["back-files"], info=info).payload["back_to_image"]
+        self.asked("stepped", steps=["back-stop", "back-backup"], backup=self.saved("before-rollback"))
+        back_to = self.asked("stepped", steps=["back-files"]).payload["back_to_image"]
         self.run(back_to.rpartition(":")[2])
         return self.asked("returned")
 
@@ -84,8 +100,37 @@ class Stack:
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Stack:
-    return Stack(tmp_path)
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    found = Stack(tmp_path)
+    monkeypatch.setattr(saving, "save", found.backup)
+    return found
+
+
+def test_the_backup_is_taken_once_the_writers_have_ended_and_before_anything_is_made_anew(stack: Stack) -> None:
+    stack.upgrade("v2")
+    assert stack.happened == ["stopped", "before-upgrade"]
+    written = journal.entries(str(stack.directory))
+    told = [(entry["event"], entry["step"], entry.get("info")) for entry in written if "step" in entry][2:7]
+    backup = {"backup": str(stack.directory / "backups" / "1")}
+    assert told == [
+        ("started", "stop", None),
+        ("done", "stop", {}),
+        ("started", "backup", None),
+        ("done", "backup", backup),
+        ("started", "recreate", None),
+    ]
+
+
+def test_a_backup_that_fails_announces_no_new_containers(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_given: object) -> str:
+        raise StackError("The disk is full.", "make room.")
+
+    monkeypatch.setattr(saving, "save", full)
+    with pytest.raises(StackError, match="The disk is full"):
+        stack.upgrade("v2")
+    found = journal.transaction(journal.entries(str(stack.directory)))
+    assert found is not None
+    assert (found.started, found.data_touched) == ("backup", False)
 
 
 def ways(stack: Stack, *steps: str) -> str:

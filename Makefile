@@ -17,10 +17,11 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 export PYTHONDONTWRITEBYTECODE := 1
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 
-TEST_STEPS := lint types unit sanity molecule gates posts bundle fidelity compat
+# Those after the slash run one after the other beside the one before it.
+TEST_STEPS := lint types unit sanity posts gates/molecule+bundle+fidelity compat
 LINTERS := lint-python lint-yaml lint-shell lint-tree lint-argument-specs lint-findings lint-changelog lint-ansible
 # The others have targets of their own beside them: `make molecule SCENARIOS=--all` runs all.
-SCENARIOS ?= --scenario-name provision --scenario-name frontend
+SCENARIOS ?= --scenario-name provision --scenario-name frontend --scenario-name upgrade
 
 .PHONY: $(LINTERS) fleet frontend-upgrades upgrade-kills upgrades engine-restart findings gates help demo clean test lint format types unit sanity molecule outage posts bundle fidelity bench compat images environment-demo environment-dev backup recover recover-matrix
 

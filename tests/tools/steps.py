@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Run make targets one after the other, cheapest first, and close with a table and one line of counts.
 
+`gates/molecule+bundle` runs `molecule` and then `bundle` beside `gates`: a stack mostly waits. What those beside print comes
+as one piece when each ends.
+
 A failing step does not stop the next one: a run of CI tells everything that is wrong. Tests that pytest (or Molecule's
 verifier) counted are counted one by one; any other step counts as one.
 """
@@ -11,7 +14,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 PYTEST_LINE = re.compile(
@@ -42,9 +48,29 @@ def counts(line: str) -> dict[str, int]:
     return {word: int(number) for number, word in COUNT.findall(match.group(1))}
 
 
-def run_step(name: str) -> Outcome:
+class Screen:
+    """The terminal of several lanes: lines of one as they come, pieces of the others whole."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._at_line_start = True
+
+    def write(self, text: str) -> None:
+        """At once."""
+        with self._lock:
+            print(text, end="", flush=True)
+            self._at_line_start = text.endswith("\n")
+
+    def write_piece(self, text: str) -> None:
+        """From the beginning of a line on."""
+        with self._lock:
+            print(text if self._at_line_start else f"\n{text}", end="", flush=True)
+            self._at_line_start = True
+
+
+def run_step(name: str, write: Callable[[str], None]) -> Outcome:
     """Run one target with its output passed on as it comes."""
-    print(f"\n=== {name} ===", flush=True)
+    write(f"\n=== {name} ===\n")
     since = time.monotonic()
     passed = failed = skipped = 0
     command = ["make", "--no-print-directory", name]
@@ -53,7 +79,7 @@ def run_step(name: str) -> Outcome:
     ) as make:
         assert make.stdout is not None
         for line in make.stdout:
-            print(line, end="", flush=True)
+            write(line)
             found = counts(line)
             passed += found.get("passed", 0)
             failed += found.get("failed", 0) + found.get("error", 0)
@@ -64,19 +90,39 @@ def run_step(name: str) -> Outcome:
     if not succeeded and not failed:
         failed = 1
     seconds = time.monotonic() - since
-    print(f"=== {name}: {'passed' if succeeded else 'FAILED'} in {seconds:.0f} s ===", flush=True)
+    write(f"=== {name}: {'passed' if succeeded else 'FAILED'} in {seconds:.0f} s ===\n")
     return Outcome(name, succeeded, seconds, passed, failed, skipped)
+
+
+def run_beside(names: list[str], screen: Screen) -> list[Outcome]:
+    """One after the other; each is shown when it has ended."""
+    outcomes = []
+    for name in names:
+        said: list[str] = []
+        outcomes.append(run_step(name, said.append))
+        screen.write_piece("".join(said))
+    return outcomes
+
+
+def run_lanes(step: str, screen: Screen) -> Iterator[Outcome]:
+    """A step, and those that run beside it."""
+    first, _slash, others = step.partition("/")
+    with ThreadPoolExecutor(1) as beside:
+        running = beside.submit(run_beside, [name for name in others.split("+") if name], screen)
+        yield run_step(first, screen.write)
+        yield from running.result()
 
 
 def main() -> int:
     """Exit code 0 only when every step succeeded."""
     os.environ.setdefault("PY_COLORS", "0")
-    outcomes = [run_step(name) for name in sys.argv[1:]]
+    screen, since = Screen(), time.monotonic()
+    outcomes = [outcome for step in sys.argv[1:] for outcome in run_lanes(step, screen)]
     print("\nstep            result   seconds   passed   failed  skipped")
     for one in outcomes:
         result = "passed" if one.succeeded else "FAILED"
         print(f"{one.name:<15} {result:<8} {one.seconds:>7.0f} {one.passed:>8} {one.failed:>8} {one.skipped:>8}")
-    total = sum(one.seconds for one in outcomes)
+    total = time.monotonic() - since
     skipped = sum(one.skipped for one in outcomes)
     tail = f", {skipped} skipped" if skipped else ""
     passed, failed = sum(one.passed for one in outcomes), sum(one.failed for one in outcomes)

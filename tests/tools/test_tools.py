@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import check_argument_specs
@@ -84,3 +86,30 @@ def test_every_package_host_is_found() -> None:
 )
 def test_counts_of_pytest(line: str, counts: dict[str, int]) -> None:
     assert steps.counts(line) == counts
+
+
+def test_steps_beside_another_are_shown_whole_and_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The first one ends only when the second of those beside it has begun; a failure of one does not hide the others."""
+    (tmp_path / "Makefile").write_text(
+        "slow:\n\t@echo slow begins; while [ ! -e last ]; do sleep 0.05; done; echo 3 passed in 1.00s\n"
+        "broken:\n\t@echo broken speaks; exit 1\n"
+        "last:\n\t@echo last speaks; touch last; echo 2 passed in 1.00s\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(Path(steps.__file__)), "slow/broken+last"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "\n=== broken ===\nbroken speaks\n" in done.stdout
+    assert "\n=== last ===\nlast speaks\n2 passed in 1.00s\n=== last: passed in " in done.stdout
+    rows = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith(("slow ", "broken ", "last "))]
+    assert [row for row in rows if row[1] in ("passed", "FAILED")] == [
+        ["slow", "passed"],
+        ["broken", "FAILED"],
+        ["last", "passed"],
+    ]
+    assert done.stdout.splitlines()[-1].startswith("5 passed, 1 failed in ")

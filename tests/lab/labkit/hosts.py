@@ -21,7 +21,7 @@ from labkit.errors import LabError
 from labkit.paths import MADE, STACKS
 from labkit.waiting import wait_for
 
-USER = "operator"
+USER = "deploy"
 IMAGE = catalog.HOST
 START_SECONDS = 30
 _SOCKET = "/var/run/docker.sock"

@@ -88,7 +88,7 @@ def test_counts_of_pytest(line: str, counts: dict[str, int]) -> None:
     assert steps.counts(line) == counts
 
 
-def test_steps_beside_another_are_shown_whole_and_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_steps_beside_another_are_shown_whole_and_counted(tmp_path: Path) -> None:
     """The first one ends only when the second of those beside it has begun; a failure of one does not hide the others."""
     (tmp_path / "Makefile").write_text(
         "slow:\n\t@echo slow begins; while [ ! -e last ]; do sleep 0.05; done; echo 3 passed in 1.00s\n"

@@ -47,6 +47,7 @@ def arrange(folder: Path) -> None:
         "POSTGRES_PWD": own["POSTGRES_PASSWORD"],
     }
     services["temporal"]["depends_on"] = [DATABASE]
+    services["temporal"]["networks"] = sorted({*services["temporal"]["networks"], *services[DATABASE]["networks"]})
     ports = {name: {"ports": services[name].pop("ports")} for name in ("postiz", "temporal-ui")}
     (folder / "docker-compose.yaml").unlink()
     (folder / "base.yml").write_text(yaml.safe_dump(whole))

@@ -20,7 +20,12 @@ from labkit.waiting import wait_for
 from upgrades import Play, Played
 
 PLANTED = "planted-fleet-password-77c1"
-COMMON: Mapping[str, object] = {"upgrade_wait_timeout": 90, "upgrade_soak": 3, "stack_postgres_password": PLANTED}
+COMMON: Mapping[str, object] = {
+    "upgrade_wait_timeout": 90,
+    "upgrade_soak": 3,
+    "stack_postgres_password": PLANTED,
+    "backup_env": "excluded",
+}
 PORTS = {"canary": (4185, 4186, 8186), "second": (4187, 4188, 8188)}
 
 

@@ -6,6 +6,7 @@ What a test leaves is what the next one begins with: first v1 runs, then v2, whi
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -20,7 +21,7 @@ import upgrades
 from labkit import posts, provision, registry, social
 from labkit.errors import LabError
 from labkit.faults import repair
-from labkit.paths import INVENTORY
+from labkit.paths import INVENTORY, MADE
 from labkit.stack import Stack
 from labkit.verbs.registry import fill
 from labkit.waiting import wait_for
@@ -33,6 +34,7 @@ VARIABLES: Mapping[str, object] = {
     "upgrade_wait_timeout": 90,
     "upgrade_soak": 3,
 }
+NO_SERVER = "postiz-lab-test/postgres:17-no-server"
 PLANTED = "planted-upgrade-password-5d1e"
 
 
@@ -216,6 +218,28 @@ def test_a_broken_release_costs_one_failed_play(stack: Stack, tag: str, cause: s
     wait_once(stack, scheduled)
 
 
+def test_a_release_whose_database_server_does_not_start(client: docker.DockerClient, stack: Stack) -> None:
+    """What is left behind cannot be dumped by it: the server of the release before does that, on the same volume."""
+    client.images.build(
+        fileobj=io.BytesIO(b'FROM postiz-lab/postgres:17\nENTRYPOINT ["false"]\n'), tag=NO_SERVER, labels=MADE, rm=True
+    )
+    server = stack.container("postiz-postgres").image
+    scheduled = [posts.schedule(stack, seconds=seconds) for seconds in (4, 30, 200)]
+    try:
+        seen = upgrade(stack, "v2.0.0", stack_postgres_image=NO_SERVER, upgrade_pull="never")
+    finally:
+        client.images.remove(NO_SERVER, force=True)
+    assert seen.code == 2
+    assert "postiz-postgres" in next(entry["cause"] for entry in upgrades.journal(stack) if entry["event"] == "turned")
+    entry = upgrades.journal(stack)[-1]
+    assert (entry["event"], entry["result"]) == ("closed", "returned")
+    assert stack.container("postiz-postgres").image == server
+    assert upgrades.steps(stack).index("back-files") < upgrades.steps(stack).index("back-restore")
+    assert any(item.get("step") == "back-backup" and item["event"] == "done" for item in upgrades.journal(stack))
+    repair.wait_works(stack)
+    wait_once(stack, scheduled)
+
+
 def test_a_post_made_meanwhile_and_one_that_fell_due_are_accounted_for(stack: Stack) -> None:
     """The workers of the release never poll: what falls due meanwhile goes out after the way back, what is made is told."""
     fell = posts.schedule(stack, seconds=60)
@@ -340,6 +364,24 @@ def pruned(client: docker.DockerClient, name: str) -> Iterator[None]:
             found.tag(each)
 
 
+def test_an_interrupted_rollback_is_finished_by_an_upgrade_that_then_says_so(stack: Stack) -> None:
+    play = Play(stack, "rollback", wanted("v2.0.0", rollback_to=1))
+    stepping(stack, "back-restore")
+    play.kill()
+    told = upgrade(stack, "v2.0.0", "--check")
+    assert "Asked for is" in " ".join(told.text.split())
+    assert upgrades.is_open(stack)
+    seen = upgrade(stack, "v2.0.0")
+    assert seen.code == 2
+    text = " ".join(seen.text.split())
+    assert "The interrupted rollback to release 1 was finished" in text
+    assert f"Asked for was {registry.image('v2.0.0')}: run it again for that" in text
+    assert upgrades.running(stack) == "v1.0.0"
+    again = upgrade(stack, "v2.0.0")
+    assert again.code == 0, again.text[-4000:]
+    assert upgrades.running(stack) == "v2.0.0"
+
+
 def test_back_on_request_says_what_would_be_lost(client: docker.DockerClient, stack: Stack) -> None:
     """Its image was pruned since, with all its names: it is pulled by the digest of the record."""
     published = posts.schedule(stack, seconds=2)
@@ -347,6 +389,8 @@ def test_back_on_request_says_what_would_be_lost(client: docker.DockerClient, st
     told = rollback(stack, "v2.0.0", "--check")
     assert told.code == 0, told.text
     assert "back to release" in told.text
+    changes = f"services.postiz.image: {registry.image('v2.0.0')} -> {registry.image('v1.0.0')}"
+    assert changes in " ".join(told.text.split())
     assert "this would be lost" in " ".join(told.text.split())
     assert upgrades.running(stack) == "v2.0.0"
     with pruned(client, f"selfhost-postiz/{stack.project}:0001-postiz"):

@@ -18,7 +18,7 @@ from labkit.faults import repair
 from labkit.stack import Stack
 from labkit.waiting import wait_for
 from test_upgrade import PLANTED, client, wait_once
-from test_upgrade_kills import BACK, KILL_ALL, LATEST_SECONDS, SEED, WAYS, killed
+from test_upgrade_kills import BACK, KILL_ALL, LATEST_SECONDS, QUICK, SEED, WAYS, killed
 from upgrades import Play
 
 __all__ = ["client"]
@@ -51,7 +51,7 @@ def variables(client: docker.DockerClient) -> Mapping[str, object]:
 @pytest.mark.parametrize(("step", "way"), CASES)
 @pytest.mark.usefixtures("client")
 def test_the_next_run_is_back_with_all_data(stack: Stack, step: str, way: str) -> None:
-    moment = random.Random(f"{SEED} {step} {way}").uniform(0, LATEST_SECONDS)
+    moment = random.Random(f"{SEED} {step} {way}").uniform(0, QUICK.get(step, LATEST_SECONDS))
     print(f"\n{step}, {way}: killed after {moment:.2f} s (UPGRADE_SEED={SEED})", flush=True)
     scheduled = [posts.schedule(stack, seconds=seconds) for seconds in (2, 45, 100)]
     wait_for("published", lambda: posts.read(stack, scheduled[0]).state == "PUBLISHED", 60)

@@ -47,7 +47,8 @@ def arrange(folder: Path) -> None:
         "POSTGRES_PWD": own["POSTGRES_PASSWORD"],
     }
     services["temporal"]["depends_on"] = [DATABASE]
-    services["temporal"]["networks"] = sorted({*services["temporal"]["networks"], *services[DATABASE]["networks"]})
+    # Not the other way round: Temporal listens on one address only.
+    services[DATABASE]["networks"] = sorted({*services["temporal"]["networks"], *services[DATABASE]["networks"]})
     ports = {name: {"ports": services[name].pop("ports")} for name in ("postiz", "temporal-ui")}
     (folder / "docker-compose.yaml").unlink()
     (folder / "base.yml").write_text(yaml.safe_dump(whole))
@@ -62,13 +63,15 @@ def theirs(
     folder = foreign.write(stack, tmp_path_factory.mktemp("theirs") / "stack")
     arrange(folder)
     running_stack.remove()
-    foreign.run(folder, *FILES, "up", "-d")
     found = Stack(stack.client, foreign.PROJECT)
-    repair.wait_works(found)
-    yield found, folder
-    removal.remove_stack(found, volumes=True)
-    for volume in found.client.volumes.list(filters={"label": f"{PROJECT_LABEL}={foreign.PROJECT}"}):
-        volume.remove()
+    try:
+        foreign.run(folder, *FILES, "up", "-d")
+        repair.wait_works(found)
+        yield found, folder
+    finally:
+        removal.remove_stack(found, volumes=True)
+        for volume in found.client.volumes.list(filters={"label": f"{PROJECT_LABEL}={foreign.PROJECT}"}):
+            volume.remove()
 
 
 def play(theirs: tuple[Stack, Path], playbook: str, backups: Path, **more: object) -> Play:

@@ -41,7 +41,7 @@ class Busy(RecordFailed):
 def _failed(folder: str, problem: OSError) -> RecordFailed:
     return RecordFailed(
         f"The record of recoveries in {folder} cannot be used: {problem.strerror or problem}; no step was taken.",
-        "make room there, run as its owner (become), or give another state_directory.",
+        "make room there, run with become: true or as its owner, or give another state_directory.",
     )
 
 

@@ -78,7 +78,10 @@ def entries(directory: str) -> Tuple[Dict[str, Any], ...]:
     except FileNotFoundError:
         return ()
     except OSError as problem:
-        raise JournalDamaged(f"{path(directory)} cannot be read: {problem.strerror}.", "mend that first.") from problem
+        remedy = "look at the disk and its file system; nothing is upgraded without it."
+        if isinstance(problem, PermissionError):
+            remedy = "run with become: true, or as the user who owns it."
+        raise JournalDamaged(f"{path(directory)} cannot be read: {problem.strerror}.", remedy) from problem
     found: List[Dict[str, Any]] = []
     for line in text.split("\n")[:-1]:
         try:

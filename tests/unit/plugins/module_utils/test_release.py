@@ -300,6 +300,17 @@ def test_what_is_left_is_recorded_with_the_files_that_it_has_by_then(tmp_path: P
     assert [path.name for path in (tmp_path / "state" / "releases").iterdir()] == ["0003"]
 
 
+def test_a_journal_of_another_user_says_how_to_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_given: object, **_more: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refused)
+    with pytest.raises(journal.JournalDamaged) as caught:
+        journal.entries(str(tmp_path))
+    monkeypatch.undo()
+    assert "become: true" in caught.value.remedy
+
+
 @pytest.mark.parametrize("moves", [0, 1])
 def test_a_record_that_is_replaced_is_never_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int) -> None:
     """Killed before or after the former one has moved away: that one counts, its files too, until the new one is there."""

@@ -129,7 +129,9 @@ def test_a_canary_that_fails_is_back_and_the_others_are_untouched(fleet: Fleet) 
     scheduled = [posts.schedule(stack, seconds=seconds) for stack in fleet.stacks.values() for seconds in (5, 40)]
     seen = fleet.played("upgrade", "v2.0.1-backend")
     assert seen.code == 2
-    assert "First cause: backend" in one_line(seen.text)
+    assert "and release 1 runs again with its data. First cause:" in one_line(seen.text)
+    turned = next(entry for entry in upgrades.journal(fleet.stacks["canary"]) if entry["event"] == "turned")
+    assert "http://localhost:3000/" in turned["cause"]
     assert "second" not in seen.text.rpartition("PLAY RECAP")[2]
     assert fleet.running == ["v1.0.0", "v1.0.0"]
     assert {container.id for container in fleet.stacks["second"].containers().values()} == others

@@ -80,17 +80,18 @@ def observe(wanted: Parameters, engine: Engine, now: float) -> Seen:
     written = journal.entries(wanted.directory)
     kept = records.read(wanted.directory)
     text = _read(os.path.join(wanted.directory, COMPOSE_FILE))
+    opened = journal.transaction(written)
     return Seen(
         containers=containers,
         running=running,
         version=version_of(details.get(wanted.service)),
         targets=tuple(_target(image, wanted, images, running) for image in wanted.images),
-        transaction=journal.transaction(written),
+        transaction=opened,
         ended=journal.ended(written),
         records=kept,
         present=_present(kept, images),
         compose_changes=() if wanted.compose is None else compose_changes(text, wanted.compose),
-        recorded_changes=_recorded_changes(text, wanted, kept),
+        recorded_changes=_recorded_changes(text, wanted, kept) if wanted.to_release or opened else {},
         managed=MANAGED in text,
         now=now,
         others=_others(wanted, engine),

@@ -32,8 +32,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.release.parameters
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.steps import stepped, turned
 
 UNDER_WAY = "upgrade-under-way"
-# A step of a run whose controller was killed may still be stopping Postiz, or be in Compose's hands.
-# A step of another run may be a backup.
+# What a run whose controller was killed has begun: a backup takes longest, Compose may be at work as well.
 _STEP_SECONDS = 600
 _COMPOSE_SECONDS = 120
 

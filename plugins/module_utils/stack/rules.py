@@ -136,6 +136,15 @@ def parsed(text: str) -> Any:
     return yaml.safe_load(text)
 
 
+def is_yaml(text: str) -> bool:
+    """Raises LibraryMissing."""
+    try:
+        parsed(text)
+    except yaml.YAMLError:
+        return False
+    return True
+
+
 def _dynamic_config_problem(text: str) -> Optional[str]:
     try:
         content = parsed(text)

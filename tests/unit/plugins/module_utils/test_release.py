@@ -384,6 +384,11 @@ def test_what_changes_in_a_compose_file() -> None:
     assert compose_changes("services: {postiz: {image: a}}", new) == ("services.postiz.image: a -> b",)
 
 
+def test_a_compose_file_that_somebody_broke_is_no_end_of_a_plan() -> None:
+    (told,) = compose_changes("services: {postiz: [", "services: {postiz: {image: b}}")
+    assert "no YAML" in told
+
+
 def test_the_mount_of_a_frontend_follows_from_the_image(tmp_path: Path) -> None:
     """Its place in the template is no YAML; and that the newer image has another link is no news."""
     (tmp_path / "images").mkdir()

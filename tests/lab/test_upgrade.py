@@ -132,7 +132,7 @@ def test_a_database_that_cannot_be_dumped_stops_it_before_anything(stack: Stack)
 def test_a_host_that_fails_stops_the_roll_out(stack: Stack, tmp_path: Path) -> None:
     """The canary has no stack of this collection; the second host stays untouched."""
     lab = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    ports = {"stack_port": 4172, "stack_temporal_ui_port": 8172}
+    ports = {"stack_port": 4174, "stack_temporal_ui_port": 8174}
     hosts = {
         "canary": {**lab, **ports, "postiz_project": "postiz-upgrade-none", "postiz_dir": str(tmp_path / "none")},
         "second": {**lab, **VARIABLES, "postiz_project": stack.project, "postiz_dir": str(stack.folder)},

@@ -95,6 +95,10 @@ options:
     description: Restore although the stack's JWT_SECRET is not the one that encrypted the stored channels.
     type: bool
     default: false
+  within_upgrade:
+    description: Part of the way back of an upgrade, whose journal is open then. Otherwise an open one is a reason to refuse.
+    type: bool
+    default: false
   accept_newer_postgresql:
     description: Restore into a newer major version of PostgreSQL. An older one is always refused.
     type: bool

@@ -23,8 +23,9 @@ from labkit.faults import repair
 from labkit.paths import COLLECTIONS, INVENTORY, MADE, REPOSITORY
 from labkit.stack import Stack
 from labkit.temporal import Temporal
-from labkit.waiting import wait_for
+from labkit.waiting import stays, wait_for
 from modules import Result
+from upgrades import Play
 
 pytestmark = pytest.mark.usefixtures("whole_again")
 
@@ -430,6 +431,30 @@ def test_round_trip_onto_wiped_volumes_killed_at_every_step(stack: Stack, tempor
     assert social.judge(social.ledger(), (due, due_before_wipe, fresh)).sound
     assert social.published(thread) == 0
     assert last["changed"]
+
+
+def test_postiz_that_ran_while_a_restore_was_interrupted_publishes_nothing_twice(stack: Stack, directory: str) -> None:
+    """Somebody starts it in between: what was known to be unsent by then may have gone out."""
+    waits, due = posts.schedule(stack, HOUR, "x"), posts.schedule(stack, 75, "x")
+    made(stack, directory, parts=["database", "temporal"])
+    given = {
+        "restore_directory": directory,
+        "restore_parts": ["database", "temporal"],
+        "restore_volumes": "kept",
+        "restore_accept_loss": True,
+    }
+    play = Play(stack, "restore", given)
+    wait_for("begun", lambda: "TASK [selfhost.postiz.restore : Stop the services that write]" in play.text, 180, 0.05)
+    play.kill()
+    stack.container("postiz").start()
+    wait_for("it is out", lambda: social.published(due) == 1, 150)
+    done = Play(stack, "restore", given).played()
+    assert done.code == 0, done.text[-4000:]
+    repair.wait_works(stack)
+    assert posts.read(stack, due).state == "ERROR"
+    assert due in done.text
+    assert posts.read(stack, waits).state == "QUEUE"
+    assert stays(lambda: social.published(due) == 1, 20)
 
 
 def test_the_role_goes_back_and_carries_what_went_out(stack: Stack, directory: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -225,17 +226,25 @@ def test_a_release_whose_database_server_does_not_start(client: docker.DockerCli
     )
     server = stack.container("postiz-postgres").image
     scheduled = [posts.schedule(stack, seconds=seconds) for seconds in (4, 30, 200)]
+    target = {"stack_postgres_image": NO_SERVER, "upgrade_pull": "never"}
     try:
-        seen = upgrade(stack, "v2.0.0", stack_postgres_image=NO_SERVER, upgrade_pull="never")
+        # Killed while the server of before is started for that.
+        play = Play(stack, "upgrade", wanted("v2.0.0", **target))
+        stepping(stack, "back-files")
+        time.sleep(0.6)
+        play.kill()
+        seen = upgrade(stack, "v2.0.0", **target)
     finally:
         client.images.remove(NO_SERVER, force=True)
     assert seen.code == 2
+    assert "run it again for that" not in " ".join(seen.text.split())
     assert "postiz-postgres" in next(entry["cause"] for entry in upgrades.journal(stack) if entry["event"] == "turned")
     entry = upgrades.journal(stack)[-1]
     assert (entry["event"], entry["result"]) == ("closed", "returned")
     assert stack.container("postiz-postgres").image == server
     assert upgrades.steps(stack).index("back-files") < upgrades.steps(stack).index("back-restore")
-    assert any(item.get("step") == "back-backup" and item["event"] == "done" for item in upgrades.journal(stack))
+    (left,) = [item for item in upgrades.journal(stack) if (item["event"], item.get("step")) == ("done", "back-backup")]
+    assert Path(left["info"]["back-backup"], "manifest.json").is_file()
     repair.wait_works(stack)
     wait_once(stack, scheduled)
 

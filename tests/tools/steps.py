@@ -54,6 +54,7 @@ class Screen:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._at_line_start = True
+        self.closed = False
 
     def write(self, text: str) -> None:
         """At once."""
@@ -98,6 +99,8 @@ def run_beside(names: list[str], screen: Screen) -> list[Outcome]:
     """One after the other; each is shown when it has ended."""
     outcomes = []
     for name in names:
+        if screen.closed:
+            break
         said: list[str] = []
         outcomes.append(run_step(name, said.append))
         screen.write_piece("".join(said))
@@ -109,7 +112,11 @@ def run_lanes(step: str, screen: Screen) -> Iterator[Outcome]:
     first, _slash, others = step.partition("/")
     with ThreadPoolExecutor(1) as beside:
         running = beside.submit(run_beside, [name for name in others.split("+") if name], screen)
-        yield run_step(first, screen.write)
+        try:
+            yield run_step(first, screen.write)
+        except KeyboardInterrupt:
+            screen.closed = True
+            raise
         yield from running.result()
 
 

@@ -67,7 +67,8 @@ def _run(tools: Tools, request: Request, store: Store) -> Run:
         if backup.path != journal.backup:
             raise BadInput(
                 f"A restore of {journal.backup} is under way since {journal.started_at}, and has changed the stack already.",
-                f"finish that one first, or remove {restore_journal.path(request.directory, request.project)} to begin anew.",
+                f"finish that one first (restore_backup={journal.backup}). If no run works on it any more, and it shall not be "
+                f"finished, remove {restore_journal.path(request.directory, request.project)} to begin anew.",
             )
         request = replace(request, parts=journal.parts, fresh=journal.fresh, carry=journal.carry or request.carry)
     if backup.manifest.project != request.project:

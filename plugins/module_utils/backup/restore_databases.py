@@ -132,6 +132,8 @@ def _settle(run: Run) -> outcomes.Settled:
         since, seconds = run.manifest.taken_at, run.request.timeout_seconds
         known = outcomes.read_newer(run.tools.engine, server.container, newer, since, seconds)
         until = outcomes.known_until(newer.manifest)
+    if run.journal is not None and run.journal.worked:
+        until = None
     with databases.connected(login(server), database) as connection:
         settled = outcomes.settle(connection, known, until, run.journal.unsent if run.journal is not None else ())
     run.tools.step("settled")

@@ -20,15 +20,17 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import rest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.look import login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import CONFIG, DATABASE
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import jwt_secret_of
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import FILES
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import FILES, WORKFLOWS
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run, gate, reachable
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
+from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError, Unfinished
 
 
 def place(run: Run) -> Outcome:
     """Place what differs; `.env` only if there is none. Raises Refused, Unfinished, StackError."""
     findings = gate(run)
+    run = _looked_whether_it_ran(run)
     asked = ""
     if run.journal is None and run.request.carry and DATABASE in run.request.parts:
         asked = _ask_unsent(run)
@@ -51,6 +53,21 @@ def place(run: Run) -> Outcome:
     journal = run.ended(journal, FILES)
     text = f"Files placed in {run.directory}: {', '.join((*placed, *env)) or 'none, they are as in the backup'}."
     return restore_report.step(run.backup, FILES, journal, findings, bool(placed or env), text)
+
+
+def _looked_whether_it_ran(run: Run) -> Run:
+    """Postiz that was started while a restore was interrupted may have sent anything: then nothing is known to be unsent."""
+    journal = run.journal
+    if journal is None or journal.worked or WORKFLOWS in journal.done:
+        return run
+    began = parse_time(journal.started_at) or 0.0
+    own = [item for item in run.scene.containers if item.service == run.request.service]
+    started = [parse_time(run.tools.engine.detail(item.identifier).started_at) or 0.0 for item in own]
+    if not any(moment > began for moment in started):
+        return run
+    journal = replace(journal, unsent=(), worked=True)
+    restore_journal.write(run.request.directory, run.request.project, journal)
+    return replace(run, journal=journal)
 
 
 def _ask_unsent(run: Run) -> str:

@@ -24,7 +24,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Stac
 class Journal:
     """`done` are the steps that came to their end. `held`, `carried` and `unsent` are ids of posts.
 
-    `left` are the posts that only the newer backup has, each with id, state, due and created.
+    `left` are the posts that only the newer backup has, each with id, state, due and created. `worked`: Postiz ran after the
+    restore had begun, so what was known of posts by then is not all.
     """
 
     backup: str
@@ -37,6 +38,7 @@ class Journal:
     carried: Tuple[str, ...] = ()
     unsent: Tuple[str, ...] = ()
     left: Tuple[Mapping[str, str], ...] = ()
+    worked: bool = False
 
     def with_step(self, step: str) -> Journal:
         """After a step has come to its end."""
@@ -64,6 +66,7 @@ def read(directory: str, project: str) -> Optional[Journal]:
             carried=tuple(found["carried"]),
             unsent=tuple(found.get("unsent", ())),
             left=tuple(dict(item) for item in found.get("left", ())),
+            worked=bool(found.get("worked", False)),
         )
     except FileNotFoundError:
         return None

@@ -31,6 +31,7 @@ ARGUMENT_SPEC: Dict[str, Any] = {
     "accept_loss": {"type": "bool", "default": False},
     "accept_new_jwt_secret": {"type": "bool", "default": False, "no_log": False},
     "accept_newer_postgresql": {"type": "bool", "default": False},
+    "within_upgrade": {"type": "bool", "default": False},
     "carry_published_from": {"type": "str"},
     "passphrase": {"type": "str", "no_log": True},
     "passphrase_file": {"type": "path", "no_log": False},
@@ -57,6 +58,7 @@ class Request:
     accept_loss: bool
     accept_new_jwt_secret: bool
     accept_newer_postgresql: bool
+    within_upgrade: bool
     carry: str
     timeout_seconds: float
     lock_seconds: float
@@ -84,6 +86,7 @@ def parse(params: Mapping[str, Any], check_mode: bool) -> Request:
         accept_loss=params["accept_loss"],
         accept_new_jwt_secret=params["accept_new_jwt_secret"],
         accept_newer_postgresql=params["accept_newer_postgresql"],
+        within_upgrade=params["within_upgrade"],
         carry=params["carry_published_from"] or "",
         timeout_seconds=params["timeout"],
         lock_seconds=params["lock_timeout"],

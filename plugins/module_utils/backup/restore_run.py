@@ -35,6 +35,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools impor
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, Refused, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, errors_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.scene import reach
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import journal as upgrade_journal
+from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Owner
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Cli, Connection
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import running_client
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import Workflows
@@ -110,6 +112,16 @@ def judged(run: Run) -> Tuple[Finding, ...]:
         request.accept_loss, request.accept_new_jwt_secret, request.accept_newer_postgresql
     )
     found += restore_judge.judge(manifest, request.parts, live, accepted, run.journal is not None)
+    opened = upgrade_journal.transaction(upgrade_journal.entries(run.directory)) if run.directory else None
+    if opened is not None and not request.within_upgrade:
+        found.append(
+            error(
+                "upgrade-under-way",
+                request.project,
+                f"An upgrade or rollback of {Owner.parse(opened.owner)} is not finished.",
+                "run the playbook upgrade (or rollback) again: it finishes what was interrupted, or undoes it.",
+            )
+        )
     return tuple(found)
 
 

@@ -60,8 +60,11 @@ def file_errors(path: str) -> Iterator[None]:
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Refused((no_space(path, "it became full while it was written to"),)) from problem
+        remedy = "correct its permissions."
+        if problem.errno == errno.EROFS:
+            remedy = "mount that file system for writing, or choose another folder."
         raise StackError(
-            f"{problem.filename or path} cannot be used: {problem.strerror or problem}.", "correct its permissions."
+            f"{problem.filename or path} cannot be used: {problem.strerror or problem}.", remedy
         ) from problem
 
 

@@ -67,7 +67,8 @@ def findings(layers: Tuple[Layer, ...]) -> Tuple[Finding, ...]:
     explained = by_name[PM2].judged and by_name[PM2].verdict is Verdict.UNHEALTHY
     order = [layer.name for layer in layers]
     slow = any(finding.code == "temporal-slow" for layer in layers for finding in layer.errors)
-    if slow and all(finding.code in BY_HEALTHCHECK for finding in by_name[CONTAINERS].errors):
+    ailing = [finding.code for finding in by_name[CONTAINERS].errors]
+    if slow and ailing and all(code in BY_HEALTHCHECK for code in ailing):
         order.sort(key=lambda name: name != TEMPORAL)
     if explained:
         order.sort(key=lambda name: name in (CONTAINERS, ENDPOINTS))

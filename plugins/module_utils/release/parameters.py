@@ -94,7 +94,12 @@ class Parameters:
 def parse(params: Mapping[str, Any]) -> Parameters:
     """Raises BadInput for what contradicts itself."""
     if params["keep"] < 1:
-        raise BadInput("keep is less than 1.", "keep one release at least; the one to go back to stays beside it.")
+        raise BadInput(
+            "keep is less than 1.",
+            "keep one release at least (role: upgrade_keep); the one to go back to stays beside it.",
+        )
+    if params["to_release"] is not None and not params["to_release"].strip():
+        raise BadInput("to_release is empty.", "give a number, or previous (playbook rollback: rollback_to).")
     if params["stale_after"] < 0 or params["log_lines"] < 0:
         raise BadInput("stale_after and log_lines are no less than 0.", "give another number.")
     if params["state"] in ("planned", "begun") and not params["images"] and params["to_release"] is None:

@@ -12,6 +12,7 @@ from typing import Optional, Tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error
 from ansible_collections.selfhost.postiz.plugins.module_utils.release import history
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import (
+    BACK,
     FORWARD,
     Release,
     ServiceImage,
@@ -189,10 +190,11 @@ def _open(wanted: Parameters, seen: Seen, found: Transaction) -> Plan:
     versions = {item.image.service: item.version for item in seen.targets}
     release = next((item for item in seen.records if item.number == found.back_to), None)
     pull, missing = ((), ()) if forward else _recorded(seen, release)
+    images = found.target if forward or release is None else release.images
     return Plan(
         CONTINUE if forward else RETURN,
         found.target,
-        _changes(seen, found.target),
+        _changes(seen, images),
         pull,
         str(found.info.get("version") or versions.get(wanted.service, "")),
         found.back_to,
@@ -207,6 +209,14 @@ def _unmet(wanted: Parameters, seen: Seen, found: Transaction) -> str:
         return _unmet_previous(seen, found)
     if wanted.to_release is not None:
         return "" if wanted.to_release == str(found.back_to) else f"release {wanted.to_release}"
+    references = {image.service: image.reference for image in found.target}
+    if (
+        found.direction == BACK
+        and not found.requested
+        and all(references.get(image.service) == image.reference for image in wanted.images)
+    ):
+        # That one has failed: to run it again is no advice.
+        return ""
     release = next((item for item in seen.records if item.number == found.back_to), None)
     then = release.identifiers() if release is not None else {}
     other = [item.image for item in seen.targets if then.get(item.image.service) != item.image.identifier]

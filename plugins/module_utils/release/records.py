@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import uuid
 from dataclasses import asdict, replace
 from typing import Dict, Optional, Tuple
 
@@ -22,6 +23,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.stack.transaction 
 _RECORD = "release.json"
 _FILES = "files"
 _FORMER = ".former-"
+_DROPPED = ".dropped-"
 _NEEDED = (COMPOSE_FILE, ".env")
 _KEPT = (*_NEEDED, "dynamicconfig", "boot-guard")
 
@@ -100,9 +102,15 @@ def _store(folder: str, release: Release) -> None:
 
 
 def drop(directory: str, number: int) -> None:
-    """Forget a release."""
+    """Forget a release, and what a run that was killed at that left: half a record is none."""
+    folder = os.path.join(directory, RELEASES)
     for name in (_FORMER + _name(number), _name(number)):
-        shutil.rmtree(os.path.join(directory, RELEASES, name), ignore_errors=True)
+        if os.path.isdir(os.path.join(folder, name)):
+            os.rename(os.path.join(folder, name), os.path.join(folder, f"{_DROPPED}{uuid.uuid4().hex}"))
+    sync_folder(folder)
+    for name in os.listdir(folder):
+        if name.startswith(_DROPPED):
+            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
 
 
 def assert_whole(directory: str, number: int) -> None:

@@ -183,7 +183,8 @@ def _lines(wanted: Parameters, seen: Seen, found: Plan) -> List[str]:
 
 def _line(change: Change, width: int) -> str:
     before = change.before.identifier.partition(":")[2][:_SHORT] or "nothing"
-    after = (change.after.identifier or change.after.digest).partition(":")[2][:_SHORT]
+    after = change.after.identifier.partition(":")[2][:_SHORT]
+    after = after or f"digest {change.after.digest.partition(':')[2][:_SHORT] or 'not known yet'}"
     return f"{change.service:{width}}  {before} -> {after}  {change.after.reference}"
 
 

@@ -29,9 +29,12 @@ _UNTOLD = "a task failed; its message is above"
 
 
 def stepped(wanted: Parameters, engine: Engine, clock: Clock, found: Transaction) -> Outcome:
-    """Announce the steps and do those that are this module's own; the step before is done, or this would not be called."""
+    """Announce the steps and do those that are this module's own.
+
+    The step before is done, or this would not be called: but for a backup, which is done once it is known where it is.
+    """
     changed = False
-    if found.started and found.started not in wanted.steps:
+    if found.started and found.started not in (*wanted.steps, *_SAVING):
         journal.note(wanted.directory, clock.now(), "done", step=found.started)
     for number, step in enumerate(wanted.steps):
         journal.note(wanted.directory, clock.now(), "started", step=step)
@@ -42,7 +45,7 @@ def stepped(wanted: Parameters, engine: Engine, clock: Clock, found: Transaction
         if step in _SAVING and wanted.backup is not None:
             info[step] = saving.save(wanted.backup, engine, clock)
             changed = True
-        if info or number + 1 < len(wanted.steps):
+        if info or (number + 1 < len(wanted.steps) and step not in _SAVING):
             journal.note(wanted.directory, clock.now(), "done", step=step, info=info)
     release = records.named(wanted.directory, found.back_to)
     image = release.image(wanted.service) if release is not None else None
@@ -124,7 +127,8 @@ def turned(wanted: Parameters, engine: Engine, clock: Clock, found: Transaction)
 def first_cause(message: str) -> str:
     """Of a gate's report, the line that names the first cause; of any other message, its beginning. Pure."""
     named = re.search(r"First cause: (.+)", message)
-    return (named.group(1) if named is not None else message).strip()[:_LONGEST_CAUSE] or _UNTOLD
+    text = named.group(1) if named is not None else message
+    return " ".join(text.split())[:_LONGEST_CAUSE] or _UNTOLD
 
 
 def _gone(engine: Engine, images: Iterable[ServiceImage]) -> Tuple[ServiceImage, ...]:

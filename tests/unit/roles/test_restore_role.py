@@ -98,10 +98,17 @@ def test_a_restore_that_is_refused_late_leaves_postiz_as_it_was(tmp_path: Path, 
     assert play.steps == ["plan", "files", "plan"]
     started = [call["services"] for call in play.of("docker_compose_v2") if call["key"] != "stopped"]
     assert started == ([["postiz"]] if ran and not begun else [])
-    end = "The restore has begun: run it again, and it goes on."
+    end = "The restore has begun: run the same playbook again, and it goes on."
     if not begun:
         end = f"Nothing was restored. Postiz {'runs as before' if ran else 'did not run'}."
     assert f"REFUSED {end}" in play.output
+
+
+def test_where_another_restore_may_be_in_the_middle_postiz_is_not_started(tmp_path: Path) -> None:
+    play = Play(tmp_path, {"stack_restore/files": REFUSED, "stack_restore/look": {**REFUSED, "under_way": None}})
+    assert not play.good
+    assert [call["key"] for call in play.of("docker_compose_v2")] == ["stopped"]
+    assert "Another restore is not finished" in play.output
 
 
 def test_a_restore_without_a_backup_of_what_is_there_is_refused_late(tmp_path: Path) -> None:

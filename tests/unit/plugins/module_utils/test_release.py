@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, ImageConfig
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError, Unfinished
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, StackError, Unfinished
 from ansible_collections.selfhost.postiz.plugins.module_utils.release import (
     breaks,
     evidence,
@@ -100,7 +100,7 @@ def test_the_plan_is_a_table_with_what_is_pulled_and_what_changes_in_the_files()
     lines = report.planned(parameters(), there, plan.judge(parameters(), there))["report"].splitlines()
     assert lines[2:] == [
         "SERVICE  IMAGE",
-        "postiz   old -> d-new  registry.example/postiz:v2.0.0",
+        "postiz   old -> digest d-new  registry.example/postiz:v2.0.0",
         "To be pulled: registry.example/postiz@sha256:d-new",
         "",
         "Changes in the compose file:",
@@ -159,6 +159,42 @@ def test_an_interrupted_upgrade_is_continued_and_one_to_another_target_undone(tm
     assert plan.judge(parameters(), seen(transaction=found)).decision == plan.CONTINUE
     other = parameters(images=[{"service": "postiz", "image": "registry.example/postiz:v3", "digest": ""}])
     assert plan.judge(other, seen(transaction=found)).decision == plan.RETURN
+
+
+def test_an_interrupted_way_back_shows_where_it_leads_and_advises_no_release_that_has_failed(tmp_path: Path) -> None:
+    begun(tmp_path)
+    journal.note(str(tmp_path), 902.0, "turned", direction=BACK, cause="why", info={})
+    found = journal.transaction(journal.entries(str(tmp_path)))
+    assert found is not None
+    there = seen(
+        transaction=found,
+        running=(NEW,),
+        records=(Release(found.back_to, "t", "v1.0.0", (OLD,), "/backup"),),
+        targets=(Target(NEW, True, "v2.0.0"),),
+    )
+    again = plan.judge(parameters(), there)
+    assert (again.decision, again.unmet) == (plan.RETURN, "")
+    assert [(change.before, change.after) for change in again.changes] == [(NEW, OLD)]
+    third = {"service": "postiz", "image": "registry.example/postiz:v3", "digest": ""}
+    target = Target(replace(NEW, reference="registry.example/postiz:v3", identifier="sha256:three"), True)
+    assert (
+        plan.judge(parameters(images=[third]), replace(there, targets=(target,))).unmet == "registry.example/postiz:v3"
+    )
+
+
+def test_a_release_that_is_not_named_is_bad_input() -> None:
+    with pytest.raises(BadInput, match="to_release is empty"):
+        parameters(images=[], to_release=" ")
+
+
+@pytest.mark.parametrize("state", ["planned", "begun", "committed"])
+def test_a_keep_of_nothing_is_told_before_anything(state: str) -> None:
+    with pytest.raises(BadInput, match="keep is less than 1"):
+        parameters(state=state, keep=0)
+
+
+def test_a_cause_is_one_line() -> None:
+    assert steps.first_cause("The disk\n  is full.") == "The disk is full."
 
 
 @pytest.mark.parametrize(

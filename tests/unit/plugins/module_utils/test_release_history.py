@@ -236,6 +236,41 @@ def test_what_cannot_be_tidied_up_fails_no_release(stack: Stack, monkeypatch: py
     assert stack.upgrade("v4").warnings == ()
 
 
+def test_a_record_whose_removal_was_interrupted_is_no_record(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    ways(stack, "v2", "v3")
+
+    def killed(_path: str, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(records.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            records.drop(str(stack.directory), 1)
+    assert stack.recorded() == [2, 3]
+    records.drop(str(stack.directory), 2)
+    assert sorted(path.name for path in (stack.directory / RELEASES).iterdir()) == ["0003"]
+
+
+def test_a_backup_that_failed_is_not_done_by_the_step_after_it(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left behind could not be dumped: the way back starts other servers first, and may be killed meanwhile."""
+    ways(stack, "v2")
+    stack.asked("begun", to_release="previous")
+
+    def failed(*_given: object) -> str:
+        raise StackError("It cannot be dumped.", "look.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(saving, "save", failed)
+        with pytest.raises(StackError, match="cannot be dumped"):
+            stack.asked("stepped", steps=["back-stop", "back-backup"], backup=stack.saved("before-rollback"))
+    told = stack.asked("stepped", steps=["back-files"]).payload
+    assert "back-backup" in told["begun"]
+    assert "back-backup" not in told["done"]
+    told = stack.asked("stepped", steps=["back-stop", "back-backup"], backup=stack.saved("before-rollback")).payload
+    assert "back-backup" in told["done"]
+    assert told["info"]["back-backup"]
+
+
 @pytest.mark.parametrize("state", ["planned", "begun"])
 def test_a_torn_record_is_said_before_anything_is_stopped(stack: Stack, state: str) -> None:
     stack.upgrade("v2")

@@ -86,6 +86,34 @@ def test_other_databases_of_a_server_that_is_made_anew_are_seen(
     assert live.others == found
 
 
+@pytest.mark.parametrize(
+    ("started", "done", "worked"),
+    [
+        ("2026-11-24T10:00:00.5Z", (), False),
+        ("2026-11-24T12:00:00.5Z", (), True),
+        ("2026-11-24T12:00:00.5Z", ("files", "volumes", "databases"), True),
+        ("2026-11-24T12:00:00.5Z", ("files", "volumes", "databases", "workflows"), False),
+        ("0001-01-01T00:00:00Z", (), False),
+    ],
+)
+def test_what_was_known_to_be_unsent_is_forgotten_once_postiz_has_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: str, done: tuple[str, ...], worked: bool
+) -> None:
+    """Somebody, or a timer, started it while the restore was interrupted."""
+    own = Container("id-postiz", "postiz-1", "postiz", "running", "", {LABEL_SERVICE: "postiz"}, (), ())
+    detail = ContainerDetail({}, "", "", 0, 0, False, started, "", "")
+    monkeypatch.setattr(Engine, "detail", lambda _self, _identifier: detail)
+    journal = restore_journal.Journal("b", ("database",), False, "c", "2026-11-24T11:00:00+00:00", done, unsent=("p1",))
+    restore_journal.write(str(tmp_path), "postiz", journal)
+    there = replace(scene(), containers=(own,))
+    wanted = request(str(tmp_path), parts=["database"])
+    monkeypatch.setattr(restore_files, "_ask_unsent", lambda _run: "")
+    restore_files.place(running(tmp_path, wanted, scene=there, journal=journal))
+    kept = restore_journal.read(str(tmp_path), "postiz")
+    assert kept is not None
+    assert (kept.worked, kept.unsent) == (worked, () if worked else ("p1",))
+
+
 def planned(
     directory: Path, monkeypatch: pytest.MonkeyPatch, there: restore_observe.Scene | None = None, **given: Any
 ) -> Outcome:

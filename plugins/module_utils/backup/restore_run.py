@@ -69,6 +69,7 @@ class Run:
     def begun(self) -> Journal:
         """The journal that is kept from now on. Raises StackError."""
         if self.journal is not None:
+            self._point()
             return self.journal
         request = self.request
         now = datetime.fromtimestamp(self.tools.clock.now(), timezone.utc).isoformat(timespec="seconds")
@@ -77,13 +78,19 @@ class Run:
         )
         made = Journal(self.backup.path, request.parts, request.fresh, carry, now)
         restore_journal.write(request.directory, request.project, made)
+        self._point()
         self.tools.step("journal")
         return made
+
+    def _point(self) -> None:
+        restore_journal.point(self.directory, self.request.directory, self.request.project)
 
     def ended(self, journal: Journal, step: str) -> Journal:
         """A step came to its end."""
         found = journal.with_step(step)
         restore_journal.write(self.request.directory, self.request.project, found)
+        # The step may have made the directory, or brought back another `state`.
+        self._point()
         self.tools.step(f"{step} done")
         return found
 

@@ -134,6 +134,6 @@ def _passed(run: Run) -> Tuple[Backup, ...]:
 
 
 def _done(run: Run) -> Outcome:
-    there = restore_journal.remove(run.request.directory, run.request.project)
+    there = restore_journal.remove(run.request.directory, run.request.project, run.directory)
     text = "The restore is complete." if there else "No restore is under way."
     return restore_report.step(run.backup, DONE, run.journal, (), there, text)

@@ -19,6 +19,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store impor
 from ansible_collections.selfhost.postiz.plugins.module_utils.durable import sync_folder
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
 
+STATE = "state"
+POINTER = "restore-under-way"
+
 
 @dataclass(frozen=True)
 class Journal:
@@ -68,7 +71,7 @@ def read(directory: str, project: str) -> Optional[Journal]:
             left=tuple(dict(item) for item in found.get("left", ())),
             worked=bool(found.get("worked", False)),
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise StackError(
@@ -95,10 +98,47 @@ def keep_beside(journal: Journal) -> None:
         replace_synced(os.path.join(journal.carry, SETTLED), json.dumps(told, indent=2).encode())
 
 
-def remove(directory: str, project: str) -> bool:
-    """Whether there was one. Raises StackError."""
+def places(project_directory: str, project: str) -> Tuple[str, ...]:
+    """Folders in which the journal of a restore into that directory may lie. Raises StackError."""
+    usual = os.path.join(project_directory, "backups")
+    pointer = _pointer(project_directory)
+    try:
+        with open(pointer, encoding="utf-8") as stream:
+            named = stream.read().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return (usual,)
+    except (OSError, ValueError) as problem:
+        raise StackError(
+            f"{pointer} cannot be read ({type(problem).__name__}).",
+            "run with become: true, or as the user who owns it.",
+        ) from problem
+    folder, name = os.path.split(named)
+    # Another project may share the directory.
+    mine = os.path.isabs(named) and name == os.path.basename(path("", project))
+    return (folder, usual) if mine and folder != usual else (usual,)
+
+
+def point(project_directory: str, directory: str, project: str) -> None:
+    """Leave word in the project's directory of where the journal is. A restore does not fail for it."""
+    pointer = _pointer(project_directory)
+    with suppress(OSError):
+        if os.path.isdir(project_directory):
+            os.makedirs(os.path.dirname(pointer), mode=0o700, exist_ok=True)
+            replace_synced(pointer, os.path.abspath(path(directory, project)).encode())
+
+
+def _pointer(project_directory: str) -> str:
+    return os.path.join(project_directory, STATE, POINTER)
+
+
+def remove(directory: str, project: str, project_directory: str) -> bool:
+    """Whether there was one; what was left in the project's directory goes, too. Raises StackError."""
     there = os.path.exists(path(directory, project))
     with file_errors(directory), suppress(FileNotFoundError):
         os.unlink(path(directory, project))
         sync_folder(directory)
+    with suppress(OSError):
+        os.unlink(_pointer(project_directory))
+        # Made for it, if nothing else is in it.
+        os.rmdir(os.path.join(project_directory, STATE))
     return there

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import List, Optional, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils import under_way
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
     databases,
     endings,
@@ -36,7 +37,6 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadI
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, errors_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.posts.scene import reach
 from ansible_collections.selfhost.postiz.plugins.module_utils.release import journal as upgrade_journal
-from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Owner
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.cli import Cli, Connection
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import running_client
 from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.workflows import Workflows
@@ -71,6 +71,7 @@ class Run:
     def begun(self) -> Journal:
         """The journal that is kept from now on. Raises StackError."""
         if self.journal is not None:
+            self._point()
             return self.journal
         request = self.request
         now = datetime.fromtimestamp(self.tools.clock.now(), timezone.utc).isoformat(timespec="seconds")
@@ -79,13 +80,19 @@ class Run:
         )
         made = Journal(self.backup.path, request.parts, request.fresh, carry, now)
         restore_journal.write(request.directory, request.project, made)
+        self._point()
         self.tools.step("journal")
         return made
+
+    def _point(self) -> None:
+        restore_journal.point(self.directory, self.request.directory, self.request.project)
 
     def ended(self, journal: Journal, step: str) -> Journal:
         """A step came to its end."""
         found = journal.with_step(step)
         restore_journal.write(self.request.directory, self.request.project, found)
+        # The step may have made the directory, or brought back another `state`.
+        self._point()
         self.tools.step(f"{step} done")
         return found
 
@@ -114,14 +121,7 @@ def judged(run: Run) -> Tuple[Finding, ...]:
     found += restore_judge.judge(manifest, request.parts, live, accepted, run.journal is not None)
     opened = upgrade_journal.transaction(upgrade_journal.entries(run.directory)) if run.directory else None
     if opened is not None and not request.within_upgrade:
-        found.append(
-            error(
-                "upgrade-under-way",
-                request.project,
-                f"An upgrade or rollback of {Owner.parse(opened.owner)} is not finished.",
-                "run the playbook upgrade (or rollback) again: it finishes what was interrupted, or undoes it.",
-            )
-        )
+        found.append(under_way.upgrade(opened, request.project))
     return tuple(found)
 
 

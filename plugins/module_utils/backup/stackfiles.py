@@ -13,7 +13,7 @@ import subprocess
 import tarfile
 from typing import Any, Iterator, List, Sequence, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup import files
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup import files, restore_journal
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import (
     ENCRYPTED,
     EXCLUDED,
@@ -33,7 +33,7 @@ ENV = "env"
 _SEALED = ".enc"
 STATE = "state"
 LARGEST = 64 << 20
-_NOT_STATE = ("staged", "lock")
+_NOT_STATE = ("staged", "lock", restore_journal.POINTER)
 _CIPHER = ("-aes-256-cbc", "-pbkdf2", "-iter", "600000", "-md", "sha256")
 
 

@@ -71,4 +71,9 @@ CODES: Dict[str, Code] = {
         "Both versions.",
         "Use an image of the backup's version; a newer one must be accepted by name.",
     ),
+    "restore-under-way": Code(
+        "A restore of this stack is not finished, or its journal cannot be read.",
+        "Which backup, since when, its last step, and where its journal is.",
+        "Wait for that run, or run the playbook restore again: it goes on from there.",
+    ),
 }

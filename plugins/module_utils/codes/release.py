@@ -72,9 +72,9 @@ CODES: Dict[str, Code] = {
         "Do what it says.",
     ),
     "upgrade-under-way": Code(
-        "Another run upgrades this stack.",
+        "An upgrade or a rollback of this stack is not finished, or its journal cannot be read.",
         "Who, since when, and its last step.",
-        "Wait, or break the lock of a run that is dead.",
+        "Wait for that run, or run its playbook again; an upgrade may break the lock of a run that is dead.",
     ),
     "upgrade-version-unknown": Code(
         "The target's name tells no version.",

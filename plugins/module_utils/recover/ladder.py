@@ -59,6 +59,9 @@ LADDERS: Dict[str, Ladder] = {
     "engine-permission-denied": person("this user may not talk to the engine."),
     "python-library-missing": person("a library is missing on the host."),
     "disk-low": person("a restart needs room, too; free space first, and never prune volumes."),
+    # Other playbooks that are in the middle of something.
+    "restore-under-way": person("a restore has begun and is not at its end."),
+    "upgrade-under-way": person("an upgrade or a rollback has begun and is not at its end."),
     # Containers.
     "crash-loop": Ladder((Rung.RESTART_CONTAINER, Rung.RESTART_STACK), _LOOK_AGAIN_SECONDS),
     "dead": person("the engine could not remove it; what holds it must be found out."),

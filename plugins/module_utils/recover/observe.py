@@ -22,13 +22,18 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model im
     Layer,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import Request as Diagnosis
-from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
+from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, EngineAway, EngineFailed
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, Verdict, error, errors_of
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover import checkpoint
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.ladder import POSTIZ, ladder
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import Cause, History, Situation
-from ansible_collections.selfhost.postiz.plugins.module_utils.recover.obstacles import for_person, half_rescued
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.obstacles import (
+    for_person,
+    half_rescued,
+    unfinished,
+    why,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import (
     Compose,
     absent_services,
@@ -55,8 +60,10 @@ class Sight:
     anonymous: Tuple[str, ...] = ()
 
 
-def observe(connect: Connect, diagnosis: Diagnosis, history: History, least_free: int, clock: Clock) -> Sight:
-    """Raises BadInput for a project that cannot be meant."""
+def observe(
+    connect: Connect, diagnosis: Diagnosis, history: History, least_free: int, clock: Clock, directory: str = ""
+) -> Sight:
+    """`directory` is that of the stack, as it was given. Raises BadInput for a project that cannot be meant."""
     asked = _since_the_last_step(diagnosis, history, clock)
     layers = look(connect, asked, clock, 0.0)
     told = verdict(layers)
@@ -85,15 +92,15 @@ def observe(connect: Connect, diagnosis: Diagnosis, history: History, least_free
         told = Verdict.UNHEALTHY
     elif told is not Verdict.HEALTHY:
         extra = _below_the_apps(engine, asked, layers, clock)
+    busy = unfinished(containers, directory, diagnosis.project)
+    extra = [busy, *extra] if busy is not None else extra
     found = (*extra, *(item for item in found if item not in extra))
     compose = compose_of(containers)
     causes = tuple(_cause(item, services | absent, asked) for item in errors_of(found))
     situation = Situation(
         verdict=told,
         cause=causes,
-        for_person=(half_rescued(engine, containers, compose) or for_person(engine, containers, layers, causes, absent))
-        if causes
-        else "",
+        for_person=_for_person(engine, containers, compose, layers, causes, absent, busy),
         booted_at=booted_at(engine, containers, diagnosis.service),
         settled=_settled(layers),
         postiz=diagnosis.service,
@@ -101,6 +108,22 @@ def observe(connect: Connect, diagnosis: Diagnosis, history: History, least_free
         absent=absent,
     )
     return replace(_sight(layers, told, found, situation, compose, now), anonymous=anonymous)
+
+
+def _for_person(
+    engine: Engine,
+    containers: Tuple[Container, ...],
+    compose: Compose,
+    layers: Tuple[Layer, ...],
+    causes: Tuple[Cause, ...],
+    absent: FrozenSet[str],
+    busy: Optional[Finding],
+) -> str:
+    if busy is not None:
+        return why(busy)
+    if not causes:
+        return ""
+    return half_rescued(engine, containers, compose) or for_person(engine, containers, layers, causes, absent)
 
 
 def _well(

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from typing import FrozenSet, Mapping, Optional, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils import under_way
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import CONTAINERS, Layer
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import ContainerGone
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import signatures
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.choose import STOPPED
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.ladder import ladder
@@ -65,6 +67,22 @@ def half_rescued(engine: Engine, containers: Tuple[Container, ...], compose: Com
         f"a rescue of anonymous volumes was interrupted: data of {', '.join(services)} was copied, and their containers are "
         "still on the old volumes. Run selfhost.postiz.rescue_volumes again; it copies anew and starts the stack."
     )
+
+
+def unfinished(containers: Tuple[Container, ...], directory: str, project: str) -> Optional[Finding]:
+    """An upgrade, a rollback or a restore of the stack that has begun and is not at its end.
+
+    `directory` may be that of another stack: where the containers name theirs, only a restore that has this project's name
+    is looked for there.
+    """
+    given = (directory,) if directory else ()
+    own = tuple(sorted({item.directory for item in containers if item.directory}))
+    return under_way.look(own or given, project, given)
+
+
+def why(found: Finding) -> str:
+    """Such a finding, for a person."""
+    return f"{found.evidence} No step is taken meanwhile: {found.remedy}"
 
 
 def _known(layers: Tuple[Layer, ...], first: Cause) -> Optional[signatures.Match]:

@@ -28,6 +28,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model impo
     component_of,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.observe import Sight, observe
+from ansible_collections.selfhost.postiz.plugins.module_utils.recover.obstacles import unfinished, why
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.parameters import ActRequest, Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import running
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.result import payload_of, places, write
@@ -38,9 +39,13 @@ Connect = Callable[[], Engine]
 _SAME_MOMENT = 0.5
 
 
+def _seen(connect: Connect, request: Request, history: History, clock: Clock) -> Sight:
+    return observe(connect, request.diagnosis, history, request.least_free, clock, request.directory)
+
+
 def _decided(connect: Connect, request: Request, history: History, clock: Clock) -> Decided:
     def see() -> Sight:
-        return observe(connect, request.diagnosis, history, request.least_free, clock)
+        return _seen(connect, request, history, clock)
 
     return decide(see, history, request.limits, clock, request.timeout_seconds)
 
@@ -111,9 +116,7 @@ class Recovery:
             if stale:
                 return Outcome(False, self._told(problem=stale))
             number = step.resumes or self._request.number
-            sight = observe(
-                self._connect, self._look.diagnosis, record.history(found), self._look.least_free, self._clock
-            )
+            sight = _seen(self._connect, self._look, record.history(found), self._clock)
             changed = _changed(sight, step)
             if changed:
                 return Outcome(False, self._told(problem=changed))
@@ -122,6 +125,10 @@ class Recovery:
                 backlog.must_be_askable()
             redactor = Redactor(secret_values(evidence.secrets_of(engine, containers)))
             self._keep_evidence(engine, sight, redactor)
+            # The look and its evidence take their time, and what else begins asks for no lock of a recovery.
+            busy = self._busy(containers)
+            if busy:
+                return Outcome(False, self._told(problem=busy))
             layers = {layer.name: layer.verdict.value if layer.judged else "" for layer in sight.layers}
             told = record.begun(step, self._look.run, number)
             self._append("begun", **{**told, "reason": redactor.text(step.reason), "layers": layers})
@@ -141,6 +148,10 @@ class Recovery:
         if max(times, default=0.0) > self._request.booted_at + _SAME_MOMENT:
             return "Postiz was started since the look."
         return ""
+
+    def _busy(self, containers: Tuple[Container, ...]) -> str:
+        found = unfinished(containers, self._look.directory, self._look.diagnosis.project)
+        return "" if found is None else why(found)
 
     def _keep_evidence(self, engine: Engine, sight: Sight, redactor: Redactor) -> None:
         try:
@@ -216,7 +227,11 @@ class Recovery:
             engine = self._connect()
             containers = engine.project_containers(self._look.diagnosis.project)
             redactor = Redactor(secret_values(evidence.secrets_of(engine, containers)))
-            if not outcome:
+            busy = self._busy(containers)
+            if busy:
+                # What is frozen or stopped stays so: who works on the stack now starts it.
+                outcome = outcome or busy
+            elif not outcome:
                 act.finish(self._scene(engine), step)
             elif not self._request.unspread:
                 act.release(self._scene(engine))

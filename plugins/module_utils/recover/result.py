@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_journal import POINTER
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover import evidence, notices, record, report
@@ -48,9 +49,17 @@ def places_of(connect: Connect, project: str, directory: str, state_directory: s
         found = ()
     directories = {item.directory for item in found if item.directory}
     own = os.path.join(directory, "state")
-    if os.path.isdir(own) and all(_same(name, directory) for name in directories):
+    if _kept_there(own) and all(_same(name, directory) for name in directories):
         return Places(os.path.join(own, "recover"), os.path.join(own, "posts"))
     return Places(os.path.join(foreign, "recover"), os.path.join(foreign, "posts"))
+
+
+def _kept_there(own: str) -> bool:
+    """Whether there is such a folder, and not only what a restore that is under way has left in it."""
+    try:
+        return os.path.isdir(own) and os.listdir(own) != [POINTER]
+    except OSError:
+        return True
 
 
 def _same(one: str, other: str) -> bool:

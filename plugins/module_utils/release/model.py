@@ -136,6 +136,13 @@ class Transaction:
     cause: str = ""
 
     @property
+    def reached(self) -> str:
+        """Its last step, for a sentence."""
+        begun = [step for step in (*FORWARD_STEPS, *BACK_STEPS) if step in self.begun]
+        last = self.started or (begun[-1] if begun else "")
+        return f"its last step is {last}" if last else "no step has begun"
+
+    @property
     def data_touched(self) -> bool:
         """Whether the database must go back, too: a release that boots pushes its schema and accepts the loss of data."""
         return self.requested or "recreate" in self.begun

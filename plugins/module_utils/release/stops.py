@@ -130,7 +130,7 @@ def under_way(wanted: Parameters, seen: Seen, found: Transaction) -> Iterator[Fi
         "upgrade-under-way",
         wanted.project,
         f"{what} of {Owner.parse(found.owner)} is under way since {seen.now - found.began:.0f} s; "
-        f"its last step, {found.started or 'none'}, began {quiet:.0f} s ago.",
+        f"{found.reached}, and its journal was written to {quiet:.0f} s ago.",
         f"wait for it. It counts as dead after {wanted.stale_after:.0f} s of silence; "
         "if you know that it is, run again with -e upgrade_break_lock=true",
     )

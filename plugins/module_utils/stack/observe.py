@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Dict, Iterator, Optional, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils import under_way
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.model import Release
 from ansible_collections.selfhost.postiz.plugins.module_utils.bundle.mounts import release_at
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.docker_engine import connect
@@ -54,6 +55,7 @@ def observe(wanted: PreflightParameters) -> HostSnapshot:
         recorded_project=kept.project,
         secrets=secrets,
         upgrade=journal.transaction(journal.entries(wanted.stack.directory)),
+        restore=under_way.restore((wanted.stack.directory,), wanted.stack.project),
         frontend=_frontend(wanted.compose or "") if wanted.judge_frontend else None,
     )
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Iterator, Mapping, Optional, Tuple
 
+from ansible_collections.selfhost.postiz.plugins.module_utils import under_way
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import (
     Container,
     EngineInfo,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error, warning
-from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Owner
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack import image_rules, rules
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.host import version_tuple
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import PreflightParameters, WantedPort
@@ -62,13 +62,10 @@ def _host(wanted: PreflightParameters, seen: HostSnapshot) -> Iterator[Finding]:
 
 def _stack(wanted: PreflightParameters, seen: HostSnapshot) -> Iterator[Finding]:
     if seen.upgrade is not None and not wanted.upgrading:
-        yield error(
-            "upgrade-under-way",
-            wanted.stack.project,
-            f"An upgrade or rollback of {Owner.parse(seen.upgrade.owner)} is not finished; "
-            f"its last step was {seen.upgrade.started or 'none'}.",
-            "run the playbook upgrade (or rollback) again: it finishes what was interrupted, or undoes it.",
-        )
+        yield under_way.upgrade(seen.upgrade, wanted.stack.project)
+    # On the way back of an upgrade, a restore is a part of it.
+    if seen.upgrade is None and seen.restore is not None:
+        yield seen.restore
     yield from ports(wanted.ports, seen.port_obstacles)
     if seen.engine is not None and not wanted.upgrading:
         yield from image_rules.goes_back(seen.engine, wanted.stack.postiz_image)

@@ -17,6 +17,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model impor
     Volume,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineAway
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Transaction
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import WantedPort
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.secrets import SecretEvidence
@@ -53,3 +54,4 @@ class HostSnapshot:
     secrets: Tuple[SecretEvidence, ...]
     frontend: Optional[Release] = None
     upgrade: Optional[Transaction] = None
+    restore: Optional[Finding] = None

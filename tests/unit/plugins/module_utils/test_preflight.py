@@ -24,7 +24,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.errors import (
     EngineTooOld,
     EngineUnreachable,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Severity, describe
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Severity, describe, error
 from ansible_collections.selfhost.postiz.plugins.module_utils.release.model import Transaction
 from ansible_collections.selfhost.postiz.plugins.module_utils.stack.parameters import (
     PreflightParameters,
@@ -172,5 +172,26 @@ def test_stacks_of_other_names_are_nobodys_business() -> None:
 def test_an_unfinished_upgrade_is_not_provisioned_over() -> None:
     begun = Transaction("run", "root@here:b:1:2", 0.0, 0.0, "forward", (), 1, False, frozenset(), frozenset(), "stop")
     seen = replace(GOOD, upgrade=begun)
-    assert [finding.code for finding in judge(WANTED, seen)] == ["upgrade-under-way"]
+    (finding,) = judge(WANTED, seen)
+    assert finding.code == "upgrade-under-way"
+    assert "root on here, process 1" in finding.evidence
+    assert "its last step is stop" in finding.evidence
+    assert "playbook upgrade again" in finding.remedy
+    assert judge(replace(WANTED, upgrading=True), seen) == ()
+
+
+@pytest.mark.parametrize("upgrading", [False, True])
+def test_an_unfinished_restore_is_neither_provisioned_over_nor_upgraded(upgrading: bool) -> None:
+    wanted = replace(WANTED, upgrading=upgrading)
+    found = error("restore-under-way", "postiz", "seen.", "do.")
+    assert judge(wanted, replace(GOOD, restore=found)) == (found,)
+
+
+def test_a_restore_on_the_way_back_of_an_upgrade_is_a_part_of_it() -> None:
+    back = Transaction("run", "root@here:b:1:2", 0.0, 0.0, "back", (), 1, True, frozenset(), frozenset(), "")
+    seen = replace(GOOD, upgrade=back, restore=error("restore-under-way", "postiz", "seen.", "do."))
+    (finding,) = judge(WANTED, seen)
+    assert finding.code == "upgrade-under-way"
+    assert "no step has begun" in finding.evidence
+    assert "playbook rollback again" in finding.remedy
     assert judge(replace(WANTED, upgrading=True), seen) == ()

@@ -228,11 +228,55 @@ def test_workflows_go_on_if_no_database_goes_back(
 def test_a_restore_without_configuration_is_under_way_before_containers_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = running(tmp_path, request(str(tmp_path), parts=["uploads"]))
+    (tmp_path / "stack").mkdir()
+    wanted = request(str(tmp_path), parts=["uploads"], project_directory=str(tmp_path / "stack"))
+    run = running(tmp_path, wanted)
     monkeypatch.setattr(restore_files, "gate", lambda _run: ())
     outcome = restore_files.place(run)
     journal = restore_journal.read(str(tmp_path), "postiz")
     assert journal is not None
     assert journal.done == ("files",)
+    pointer = tmp_path / "stack" / "state" / "restore-under-way"
+    assert pointer.read_text() == str(tmp_path / ".restore-postiz.json")
+    assert (pointer.stat().st_mode & 0o777, pointer.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert not outcome.changed
     assert outcome.payload["under_way"]
+
+
+def test_what_a_restore_leaves_in_the_directory_of_the_stack_goes_with_its_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = tmp_path / "stack"
+    stack.mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "manifest.json").write_text(manifests.text(samples.MANIFEST))
+    wanted = request(str(tmp_path), step="done", project_directory=str(stack))
+    run = running(tmp_path, wanted)
+    run.begun()
+    assert restore_journal.places(str(stack), "postiz") == (str(tmp_path), str(stack / "backups"))
+    assert restore_journal.places(str(stack), "other") == (str(stack / "backups"),)
+    monkeypatch.setattr(restore_observe, "scene", lambda _engine, _request: scene())
+    monkeypatch.setattr(restore.volumes, "remove_left", lambda *_: None)
+    assert restore.restore(run.tools, wanted).changed
+    assert restore_journal.read(str(tmp_path), "postiz") is None
+    assert list(stack.iterdir()) == []
+    assert restore_journal.places(str(stack), "postiz") == (str(stack / "backups"),)
+
+
+def test_a_restore_goes_on_where_nothing_can_be_left_in_the_directory_of_the_stack(tmp_path: Path) -> None:
+    (tmp_path / "stack").write_text("a file")
+    for name in ("stack", "missing"):
+        wanted = request(str(tmp_path), parts=["uploads"], project_directory=str(tmp_path / name))
+        run = running(tmp_path, wanted)
+        assert run.begun()
+        assert restore_journal.remove(str(tmp_path), "postiz", run.directory)
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_resumed_restore_leaves_it_again(tmp_path: Path) -> None:
+    (tmp_path / "stack").mkdir()
+    wanted = request(str(tmp_path), parts=["uploads"], project_directory=str(tmp_path / "stack"))
+    journal = restore_journal.Journal("/b", ("uploads",), True, "", "2026-11-24T09:00:00+00:00")
+    run = running(tmp_path, wanted, journal=journal)
+    assert run.begun() == journal
+    assert (tmp_path / "stack" / "state" / "restore-under-way").exists()

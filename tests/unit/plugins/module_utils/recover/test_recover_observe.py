@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup import restore_journal
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import (
     CONTAINERS,
     LAYERS,
@@ -27,6 +29,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Fi
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.observe import LABEL_DEPENDS_ON
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover import observe as module
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model import History, Rung, Tried
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import journal
 from fake_engine import FakeEngine
 
 STARTED = "2026-11-24T03:00:00Z"
@@ -74,6 +77,7 @@ def seen(
     obstacle: Finding | None = None,
     least_free: int = 0,
     history: History | None = None,
+    directory: str = "",
 ) -> module.Sight:
     given = {layer.name: layer for layer in layers}
     whole = tuple(given.get(name) or Layer(name, Verdict.UNKNOWN, judged=False) for name in LAYERS)
@@ -82,7 +86,9 @@ def seen(
     monkeypatch.setattr(module, "ask_temporal", lambda *_: SimpleNamespace())
     monkeypatch.setattr(module, "blocked", lambda _snapshot: obstacle)
     clock = SimpleNamespace(now=lambda: STARTED_AT + 1000)
-    found = module.observe(lambda: engine or StackEngine(), request(), history or History(), least_free, clock)  # type: ignore[arg-type, return-value]
+    found = module.observe(
+        lambda: engine or StackEngine(), request(), history or History(), least_free, clock, directory
+    )  # type: ignore[arg-type, return-value]
     seen.asked = asked[0]  # type: ignore[attr-defined]
     return found
 
@@ -224,3 +230,63 @@ def test_ends_from_before_the_last_step_are_no_crash_loop(monkeypatch: pytest.Mo
     step = Tried("run", 1, Rung.END_PROCESS_GROUP, "k c", "postiz", "", "k", STARTED_AT + 900, STARTED_AT + 960)
     seen(monkeypatch, CALM, unhealthy(PM2, "hung-at-start", "backend"), history=History(tried=(step,)))
     assert seen.asked.pm2.settings.restart_window == 40  # type: ignore[attr-defined]
+
+
+class PlacedEngine(StackEngine):
+    _directory = ""
+
+    def project_containers(self, project: str) -> tuple[Container, ...]:
+        labels = {"com.docker.compose.project.working_dir": self._directory}
+        return tuple(replace(item, labels={**item.labels, **labels}) for item in super().project_containers(project))
+
+
+def upgrading(folder: Path) -> None:
+    (folder / "state" / "upgrade").mkdir(parents=True)
+    journal.begin(str(folder), 1_800_000_000.0, "r", "root@here:boot:7:8", "back", (), 1)
+    journal.note(str(folder), 1_800_000_001.0, "started", step="back-restore")
+
+
+@pytest.mark.parametrize("code", ["hung-at-start", "temporal-refused", "ghost-process"])
+def test_in_the_middle_of_a_rollback_a_person_is_asked_whatever_the_cause(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str
+) -> None:
+    upgrading(tmp_path)
+    situation = seen(monkeypatch, CALM, unhealthy(PM2, code, "backend"), directory=str(tmp_path)).situation
+    assert [cause.key for cause in situation.cause] == ["upgrade-under-way p", f"{code} backend"]
+    for text in ("A rollback of root on here, process 7", "2027-01-15T08:00:00Z", "back-restore", "playbook rollback"):
+        assert text in situation.for_person
+
+
+def test_a_healthy_stack_is_let_alone_in_the_middle_of_an_upgrade(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    upgrading(tmp_path)
+    sight = seen(monkeypatch, *(Layer(name, Verdict.HEALTHY) for name in LAYERS), directory=str(tmp_path))
+    assert (sight.verdict, sight.situation.cause) == (Verdict.HEALTHY, ())
+
+
+def test_an_upgrade_of_another_stack_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The directory that was given may be the default one, and another stack's."""
+    upgrading(tmp_path)
+    engine = PlacedEngine()
+    engine._directory = str(tmp_path / "mine")
+    ailing = (CALM, unhealthy(PM2, "hung-at-start", "backend"))
+    assert not seen(monkeypatch, *ailing, engine=engine, directory=str(tmp_path)).situation.for_person
+    upgrading(tmp_path / "mine")
+    assert seen(monkeypatch, *ailing, engine=engine, directory=str(tmp_path)).situation.for_person
+
+
+def test_in_the_middle_of_a_restore_from_anywhere_a_person_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "stack").mkdir()
+    begun = restore_journal.Journal("/b/1", ("database",), True, "", "2026-11-24T09:00:00+00:00", ("files",))
+    restore_journal.write(str(tmp_path), "p", begun)
+    restore_journal.point(str(tmp_path / "stack"), str(tmp_path), "p")
+    ailing = (CALM, unhealthy(PM2, "hung-at-start", "backend"))
+    situation = seen(monkeypatch, *ailing, directory=str(tmp_path / "stack")).situation
+    assert situation.cause[0].code == "restore-under-way"
+    for text in ("A restore of /b/1", "2026-11-24T09:00:00+00:00", "is files", "playbook restore again"):
+        assert text in situation.for_person
+    restore_journal.remove(str(tmp_path), "p", str(tmp_path / "stack"))
+    assert not seen(monkeypatch, *ailing, directory=str(tmp_path / "stack")).situation.for_person

@@ -26,6 +26,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.recover.model impo
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.observe import Sight
 from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project import Compose
+from ansible_collections.selfhost.postiz.plugins.module_utils.release import journal
 from contract import disagreements
 from fake_engine import FakeEngine
 
@@ -491,3 +492,40 @@ def test_a_report_without_news_hides_none_before_it(world: Callable[..., World])
 
 def test_who_meets_another_run_says_so_in_the_result() -> None:
     assert record.Busy("Another run.", "wait.").told == {"busy": True}
+
+
+def upgrading(folder: Path) -> str:
+    (folder / "state" / "upgrade").mkdir(parents=True)
+    journal.begin(str(folder), NOW, "r", "root@here:boot:7:8", "forward", (), 1)
+    return str(folder)
+
+
+def test_no_step_begins_where_an_upgrade_has_begun_since_the_look(world: Callable[..., World], tmp_path: Path) -> None:
+    stack = world(SILENT)
+    told = stack.inform()
+    begun = stack.call("begun", told, directory=upgrading(tmp_path / "stack"))
+    assert not begun["taken"]
+    assert "An upgrade of root on here, process 7 is not finished" in begun["problem"]
+    assert stack.events == []
+    assert stack.noted == ["evidence"]
+
+
+def test_postiz_is_not_started_where_an_upgrade_has_begun_since_the_step(
+    world: Callable[..., World], tmp_path: Path
+) -> None:
+    stack = world(ENDED)
+    told = stack.inform()
+    assert stack.call("begun", told)["taken"]
+    stack.noted.clear()
+    done = stack.call("finished", told, directory=upgrading(tmp_path / "stack"), timeout=0.0)
+    assert stack.noted == [], "neither finished nor released"
+    assert "An upgrade of root on here" in done["steps"][0]["outcome"]
+
+
+def test_a_restore_under_way_gives_a_stack_of_others_no_record_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "restore-under-way").touch()
+    request = parameters.parse({**GIVEN, "directory": str(tmp_path)})
+    assert operations.places(OneContainer, request).state == "/var/lib/selfhost-postiz/p/recover"  # type: ignore[arg-type]
+    (tmp_path / "state" / "secrets.json").touch()
+    assert operations.places(OneContainer, request).state == str(tmp_path / "state" / "recover")  # type: ignore[arg-type]

@@ -66,7 +66,10 @@ def _stack(wanted: PreflightParameters, seen: HostSnapshot) -> Iterator[Finding]
     # On the way back of an upgrade, a restore is a part of it.
     if seen.upgrade is None and seen.restore is not None:
         yield seen.restore
-    yield from ports(wanted.ports, seen.port_obstacles)
+    there = seen.engine is not None and any(item.project == wanted.stack.project for item in seen.engine.containers)
+    if there or not wanted.upgrading:
+        # Whoever upgrades a stack that is not there has mistaken its name: no port is to be freed for that.
+        yield from ports(wanted.ports, seen.port_obstacles)
     if seen.engine is not None and not wanted.upgrading:
         yield from image_rules.goes_back(seen.engine, wanted.stack.postiz_image)
     if seen.engine is not None:

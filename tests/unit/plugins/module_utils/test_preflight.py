@@ -135,6 +135,15 @@ def test_an_upgrade_judges_the_way_back_itself() -> None:
     assert judge(replace(WANTED, upgrading=True), seen) == ()
 
 
+def test_whoever_upgrades_a_stack_that_is_not_there_is_told_to_free_no_port() -> None:
+    taken = {POSTIZ: "another stack has it"}
+    wanted = replace(WANTED, upgrading=True)
+    assert judge(wanted, replace(with_engine(containers=()), port_obstacles=taken)) == ()
+    own = container("postiz", "postiz", "/opt/postiz")
+    (finding,) = judge(wanted, replace(with_engine(containers=(own,)), port_obstacles=taken))
+    assert finding.code == "port-taken"
+
+
 def test_all_findings_come_at_once() -> None:
     wanted = replace(WANTED, url="nonsense", dynamic_config=None)
     findings = judge(wanted, replace(GOOD, compose_version="", engine=None, engine_problem=EngineUnreachable("x", "y")))

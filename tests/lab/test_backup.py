@@ -446,8 +446,10 @@ def test_postiz_that_ran_while_a_restore_was_interrupted_publishes_nothing_twice
     play = Play(stack, "restore", given)
     wait_for("begun", lambda: "TASK [selfhost.postiz.restore : Stop the services that write]" in play.text, 180, 0.05)
     play.kill()
-    stack.container("postiz").start()
+    for service in (*POSTGRES, "postiz-redis", "temporal-elasticsearch", "temporal", "postiz"):
+        repair.start_service(stack, service)
     wait_for("it is out", lambda: social.published(due) == 1, 150)
+    assert "restore-under-way" in Play(stack, "restart", {}).played().text
     done = Play(stack, "restore", given).played()
     assert done.code == 0, done.text[-4000:]
     repair.wait_works(stack)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,11 +111,15 @@ def test_a_damaged_journal_of_a_restore_counts_as_open(tmp_path: Path) -> None:
     assert found(tmp_path).code == "restore-under-way"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_one_that_this_user_may_not_read_counts_as_open(tmp_path: Path) -> None:
+def test_one_that_this_user_may_not_read_counts_as_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_given: object, **_more: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
     upgrading(tmp_path)
-    Path(journal.path(str(tmp_path))).chmod(0)
-    assert "become" in found(tmp_path).remedy
+    with monkeypatch.context() as patched:
+        patched.setattr("builtins.open", refused)
+        told = found(tmp_path)
+    assert (told.code, "become: true" in told.remedy) == ("upgrade-under-way", True)
 
 
 def test_a_caller_may_ask_without_a_refusal(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_temporal_that_fails_its_health_check_is_asked_whether_it_is_slow(
     seen = Layer(CONTAINERS, Verdict.UNHEALTHY)
     monkeypatch.setattr(look_module, "look_at_containers", lambda *_given: (seen, outcome))
     monkeypatch.setattr(look_module, "slow_temporal", lambda _engine, given, _clock: calls.append(given) or layer)
-    found = look_module.look(lambda: OneContainer(), request(), Clock(), 0.0)  # type: ignore[arg-type, return-value]
+    found = look_module.look(OneContainer, request(), Clock(), 0.0)  # type: ignore[arg-type, return-value]
     assert len(calls) == asked
     assert next(item for item in found if item.name == TEMPORAL).judged is judged
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from typing import Set, Tuple
+from collections import Counter
+from typing import List, Set, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Container, Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import ContainerGone, EngineFailed
@@ -18,6 +20,10 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.release.model impo
 
 _PREFIX = "failed-"
 _LONGEST_LOG = 1 << 20
+# A proxy that finds nobody behind it says so at each request, and would push out what the app said at its start.
+_MORE = 20
+_OFTEN = 10
+_NUMBER = re.compile(r"\d+")
 
 
 def save(directory: str, run: str, engine: Engine, containers: Tuple[Container, ...], verdict: str, lines: int) -> str:
@@ -33,12 +39,29 @@ def save(directory: str, run: str, engine: Engine, containers: Tuple[Container, 
     redactor = Redactor(secrets)
     for container in containers:
         try:
-            text = engine.log_tail(container.identifier, lines)
+            text = thinned(engine.log_tail(container.identifier, lines * _MORE), lines)
         except EngineFailed as problem:
             text = f"The log could not be read: {problem.message}\n"
         _write(os.path.join(folder, f"{container.name}.log"), redactor.text(text[-_LONGEST_LOG:]))
     _write(os.path.join(folder, "verdict.json"), redactor.text(_pretty(verdict)))
     return folder
+
+
+def thinned(text: str, most: int) -> str:
+    """The last lines, so many at most; of lines that differ in numbers only, the first and the last few. Pure."""
+    lines = text.splitlines(keepends=True)
+    shapes = [_NUMBER.sub("0", line) for line in lines]
+    left = Counter(shapes)
+    seen: Counter[str] = Counter()
+    kept: List[str] = []
+    for line, shape in zip(lines, shapes):
+        seen[shape] += 1
+        if seen[shape] <= _OFTEN or left[shape] <= _OFTEN:
+            kept.append(line)
+        elif seen[shape] == _OFTEN + 1:
+            kept.append(f"[… {left[shape] - _OFTEN} more lines like the one before]\n")
+        left[shape] -= 1
+    return "".join(kept[-most:])
 
 
 def prune(directory: str, keep: int) -> None:

@@ -193,6 +193,19 @@ def test_a_keep_of_nothing_is_told_before_anything(state: str) -> None:
         parameters(state=state, keep=0)
 
 
+def test_a_proxy_that_complains_does_not_push_out_what_the_app_said() -> None:
+    text = "app: cannot connect\n" + "".join(
+        f"12:00:{number} no upstream, request {number}\n" for number in range(5000)
+    )
+    told = evidence.thinned(text + "app: ended\n", 50).splitlines()
+    assert told[0] == "app: cannot connect"
+    assert told[-1] == "app: ended"
+    assert told[-2] == "12:00:4999 no upstream, request 4999"
+    assert "[… 4980 more lines like the one before]" in told
+    assert len(told) == 23
+    assert evidence.thinned("a\nb\nc", 2) == "b\nc"
+
+
 def test_a_cause_is_one_line() -> None:
     assert steps.first_cause("The disk\n  is full.") == "The disk is full."
 

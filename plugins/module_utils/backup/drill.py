@@ -25,8 +25,9 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import (
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.databases import Login
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.drill_parameters import Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import Manifest, SavedDatabase, Server
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup, Store, file_errors
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup, Store
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.tools import Tools
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.writing import file_errors
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.lifecycle import Mounted, NewContainer

@@ -14,7 +14,7 @@ from typing import BinaryIO, Callable, List, Optional
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.databases import SESSION, Snapshot
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import SavedDatabase, SavedFile
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import file_errors
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.writing import file_errors
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.archives import ByteSource
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.streams import StreamResult

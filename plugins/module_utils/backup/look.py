@@ -18,7 +18,8 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model impor
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.observe import observe
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.parameters import Request
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Project, SeenServer
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup, Store, no_space
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup, Store
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.writing import no_space
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import Refused, StackError
 from ansible_collections.selfhost.postiz.plugins.module_utils.findings import errors_of

@@ -16,7 +16,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.files import limited
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import POSTIZ, STOPPED, Manifest
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup, file_errors
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import Backup
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.writing import file_errors
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import parse_time
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, StackError

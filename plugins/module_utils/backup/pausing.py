@@ -18,10 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Callable, Iterator, List, Sequence
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import (
-    file_errors,
-    replace_synced,
-)
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.writing import file_errors, replace_synced
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.durable import sync_folder
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine

@@ -12,10 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Mapping, Optional, Tuple
 
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import (
-    file_errors,
-    replace_synced,
-)
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.writing import file_errors, replace_synced
 from ansible_collections.selfhost.postiz.plugins.module_utils.durable import sync_folder
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
 

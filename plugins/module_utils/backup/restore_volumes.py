@@ -13,7 +13,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import rest
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import SavedVolume
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_parameters import VOLUMES
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.restore_run import Run, gate
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import file_errors
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.writing import file_errors
 from ansible_collections.selfhost.postiz.plugins.module_utils.boundary import Outcome
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import StackError
 

@@ -21,7 +21,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model impor
     SavedFile,
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Project
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import (
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.writing import (
     file_errors,
     replace_synced,
     write_synced,

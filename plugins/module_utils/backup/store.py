@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import shutil
@@ -17,10 +16,13 @@ from typing import Iterator, List, Sequence, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup import manifest as manifests
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import Manifest
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.writing import (
+    file_errors,
+    write_synced,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.durable import sync_folder
-from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, Refused, StackError
-from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Finding, error
+from ansible_collections.selfhost.postiz.plugins.module_utils.errors import BadInput, StackError
 
 LOCK = ".lock"
 PARTIAL = ".partial"
@@ -40,32 +42,6 @@ class Backup:
 
     path: str
     manifest: Manifest
-
-
-def no_space(path: str, evidence: str) -> Finding:
-    """The finding of a file system that is too small."""
-    return error(
-        "backup-no-space",
-        path,
-        f"The file system of {path} has too little room: {evidence}.",
-        "free space there, give another directory, or keep fewer backups (keep).",
-    )
-
-
-@contextmanager
-def file_errors(path: str) -> Iterator[None]:
-    """Turn the system's errors into ones for people. Raises Refused for a full disk, StackError for the rest."""
-    try:
-        yield
-    except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Refused((no_space(path, "it became full while it was written to"),)) from problem
-        remedy = "correct its permissions."
-        if problem.errno == errno.EROFS:
-            remedy = "mount that file system for writing, or choose another folder."
-        raise StackError(
-            f"{problem.filename or path} cannot be used: {problem.strerror or problem}.", remedy
-        ) from problem
 
 
 class Store:
@@ -229,25 +205,6 @@ def read_manifest(path: str) -> Manifest:
     """Raises OSError, ValueError."""
     with open(os.path.join(path, manifests.FILE), encoding="utf-8") as stream:
         return manifests.parse(stream.read())
-
-
-def write_synced(path: str, content: bytes) -> None:
-    """A new file that only its owner can read. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def replace_synced(path: str, content: bytes) -> None:
-    """The same for a file that may be there already. Raises OSError."""
-    draft = f"{path}.draft"
-    if os.path.lexists(draft):
-        os.unlink(draft)
-    write_synced(draft, content)
-    os.replace(draft, path)
-    sync_folder(os.path.dirname(path))
 
 
 def _taken(descriptor: int) -> bool:

@@ -14,7 +14,7 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.backup import file
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.coverage import Copy
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.model import SavedVolume
 from ansible_collections.selfhost.postiz.plugins.module_utils.backup.project import Place
-from ansible_collections.selfhost.postiz.plugins.module_utils.backup.store import file_errors
+from ansible_collections.selfhost.postiz.plugins.module_utils.backup.writing import file_errors
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.lifecycle import Mounted, NewContainer
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine, Volume
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import EngineLost, StackError

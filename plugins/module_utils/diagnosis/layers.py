@@ -22,7 +22,13 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model im
 )
 from ansible_collections.selfhost.postiz.plugins.module_utils.engine.model import Engine
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import LibraryMissing
-from ansible_collections.selfhost.postiz.plugins.module_utils.findings import Verdict, error, errors_of, warning
+from ansible_collections.selfhost.postiz.plugins.module_utils.findings import (
+    Finding,
+    Verdict,
+    error,
+    errors_of,
+    warning,
+)
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import endpoints
 from ansible_collections.selfhost.postiz.plugins.module_utils.health import gate as container_gate
 from ansible_collections.selfhost.postiz.plugins.module_utils.health.causes import PASSING
@@ -138,9 +144,14 @@ def look_at_temporal(engine: Engine, request: Request, clock: Clock) -> Layer:
     return Layer(TEMPORAL, temporal_verdict(findings), findings, text, True, "", told.details)
 
 
+def temporal_obstacle(engine: Engine, request: Request, clock: Clock) -> Optional[Finding]:
+    """Why nothing can be asked of Temporal, if so; nothing more is asked of it. Raises EngineAway."""
+    return blocked(observe(engine, replace(request.temporal.wanted, queues=(), sample=0), clock))
+
+
 def slow_temporal(engine: Engine, request: Request, clock: Clock) -> Optional[Layer]:
-    """Its layer if it does not answer in time, and nothing more is asked of it. Raises EngineAway."""
-    finding = blocked(observe(engine, replace(request.temporal.wanted, queues=(), sample=0), clock))
+    """Its layer if it does not answer in time. Raises EngineAway."""
+    finding = temporal_obstacle(engine, request, clock)
     if finding is None or finding.code != "temporal-slow":
         return None
     return Layer(TEMPORAL, Verdict.UNHEALTHY, (finding,), "does not answer in time")

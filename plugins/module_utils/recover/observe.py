@@ -12,7 +12,7 @@ from typing import FrozenSet, List, Optional, Tuple
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.clock import Clock
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis import gate
-from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.layers import Connect
+from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.layers import Connect, temporal_obstacle
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.look import look, verdict
 from ansible_collections.selfhost.postiz.plugins.module_utils.diagnosis.model import (
     CONTAINERS,
@@ -41,8 +41,6 @@ from ansible_collections.selfhost.postiz.plugins.module_utils.recover.project im
     booted_at,
     compose_of,
 )
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.judge import blocked
-from ansible_collections.selfhost.postiz.plugins.module_utils.temporal.observe import observe as ask_temporal
 
 _LAYERS = ("engine", "pm2", "temporal", "posts", "host")
 
@@ -203,7 +201,7 @@ def _below_the_apps(engine: Engine, asked: Diagnosis, layers: Tuple[Layer, ...],
         return []
     if not all(code in gate.BY_HEALTHCHECK for code in ailing):
         return []
-    obstacle = blocked(ask_temporal(engine, replace(asked.temporal.wanted, queues=(), sample=0), clock))
+    obstacle = temporal_obstacle(engine, asked, clock)
     # A server that does not answer in time fails its own health check, and those of all that ask it.
     if obstacle is None or (ailing and obstacle.code != "temporal-slow"):
         return []

@@ -181,10 +181,10 @@ def compose_changes(old: str, new: str) -> Tuple[str, ...]:
 
     What the image starts by itself stands in the new one only when the image is there.
     """
-    texts = comparable(old, new)
-    if not all(rules.is_yaml(text) for text in texts):
+    files = rules.parsed_all(comparable(old, new))
+    if files is None:
         return (f"{COMPOSE_FILE}: one of the two is no YAML, so what changes cannot be told",)
-    before, after = (_flat(rules.parsed(text)) for text in texts)
+    before, after = (_flat(content) for content in files)
     paths = sorted(path for path in set(before) | set(after) if not path.endswith(_BEFORE_PULL))
     return tuple(
         f"{path}: {before.get(path, 'nothing')} -> {after.get(path, 'nothing')}"

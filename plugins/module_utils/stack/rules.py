@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Iterator, List, Mapping, Optional, Sequence
 from urllib.parse import urlsplit
 
 from ansible_collections.selfhost.postiz.plugins.module_utils.errors import LibraryMissing
@@ -136,13 +136,12 @@ def parsed(text: str) -> Any:
     return yaml.safe_load(text)
 
 
-def is_yaml(text: str) -> bool:
-    """Raises LibraryMissing."""
+def parsed_all(texts: Sequence[str]) -> Optional[List[Any]]:
+    """None if one of them is no YAML. Raises LibraryMissing."""
     try:
-        parsed(text)
+        return [parsed(text) for text in texts]
     except yaml.YAMLError:
-        return False
-    return True
+        return None
 
 
 def _dynamic_config_problem(text: str) -> Optional[str]:

@@ -83,8 +83,7 @@ def seen(
     whole = tuple(given.get(name) or Layer(name, Verdict.UNKNOWN, judged=False) for name in LAYERS)
     asked: list[Any] = []
     monkeypatch.setattr(module, "look", lambda _connect, asking, _clock, _seconds: asked.append(asking) or whole)
-    monkeypatch.setattr(module, "ask_temporal", lambda *_: SimpleNamespace())
-    monkeypatch.setattr(module, "blocked", lambda _snapshot: obstacle)
+    monkeypatch.setattr(module, "temporal_obstacle", lambda *_: obstacle)
     clock = SimpleNamespace(now=lambda: STARTED_AT + 1000)
     found = module.observe(
         lambda: engine or StackEngine(), request(), history or History(), least_free, clock, directory
